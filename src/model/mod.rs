@@ -1,1 +1,31 @@
-//! .
+//! The words of the product as types: pure values that every layer shares.
+
+mod customer;
+mod evidence;
+mod ids;
+mod object;
+mod phase;
+mod plan;
+mod ring;
+mod sample;
+mod series;
+mod span;
+
+pub use customer::{Customer, check_customers, parse_customers};
+pub use evidence::{Finding, Level, Reading, Refusal};
+pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
+pub use object::{
+    Outcome, Rejection, ResourceKind, ResourceRef, annotation, label_of, name_of, resource_version, uid_of,
+};
+pub use phase::{Direction, Phase};
+pub use plan::{
+    Approval, Authentication, Component, CustomerSource, DeployedBy, DrainPolicy, Environment, Gate, GateKind,
+    MetricNames, MetricsEndpoint, MetricsSource, Plan, SlotPair, StreamKind, StreamPolicy,
+};
+pub use ring::{Membership, Ring, RingSelect, UNLISTED, Wave, resolve};
+pub use sample::{Batch, Family, RawSeries};
+pub use series::Series;
+pub use span::{Share, Span};
+
+/// An instant in UTC; the product never asks the clock for one, it is always an argument.
+pub type Timestamp = jiff::Timestamp;

@@ -1,1 +1,2 @@
-#[test] fn nothing_yet() {}
+#[test]
+fn nothing_yet() {}

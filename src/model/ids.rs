@@ -1,0 +1,157 @@
+//! Names of things: customers, rings, slots, sides, versions, weights.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Makes the name from its text.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// Returns the text as it was given; it is foreign text and not safe to print.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+name_type! {
+    /// Identifies a tenant of the service; the value requests carry in the customer header.
+    CustomerId
+}
+name_type! {
+    /// Names an ordered cohort of customers.
+    RingName
+}
+name_type! {
+    /// Names what is released, as in the label `app.kubernetes.io/version`.
+    Version
+}
+
+/// One of the two permanent Deployment and Service pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// The pair `a`.
+    A,
+    /// The pair `b`.
+    B,
+}
+
+impl Slot {
+    /// Both slots, in order.
+    pub const ALL: [Self; 2] = [Self::A, Self::B];
+
+    /// Returns the other slot of the pair.
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// Returns the label value, `a` or `b`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    /// Reads a label value; anything but `a` and `b` is no slot.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "a" => Some(Self::A),
+            "b" => Some(Self::B),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The part a slot plays in one release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The version that served when the release started.
+    Old,
+    /// The version being released.
+    New,
+}
+
+impl Side {
+    /// Returns the opposite side.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Old => Self::New,
+            Self::New => Self::Old,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Old => "old",
+            Self::New => "new",
+        })
+    }
+}
+
+/// A backend weight of an HTTPRoute rule; at rest the weights of a rule sum to [`Weight::FULL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Weight(pub u32);
+
+impl Weight {
+    /// All requests of the rule.
+    pub const FULL: Self = Self(100);
+    /// No request of the rule.
+    pub const NONE: Self = Self(0);
+}
+
+/// Turns a text into a DNS label (RFC 1123): lower case, digits and dashes, at most `max` characters.
+pub fn dns_label(text: &str, max: usize) -> String {
+    let mapped: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let cut: String = mapped.trim_matches('-').chars().take(max).collect();
+    cut.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_label_keeps_only_what_an_object_name_may_hold() {
+        assert_eq!(dns_label("4.12.0", 63), "4-12-0");
+        assert_eq!(dns_label("v1.2+Build_7", 63), "v1-2-build-7");
+        assert_eq!(dns_label("--x--", 63), "x");
+        assert_eq!(dns_label("abc-def", 4), "abc");
+    }
+}
