@@ -1,1 +1,21 @@
-//! .
+//! The custom resources as they stand in the cluster, and their checked form.
+
+mod check;
+mod manifests;
+mod plan;
+mod release;
+
+pub use check::{check_plan, profile_names};
+pub use manifests::{RbacNames, crds, manifests};
+pub use plan::{
+    AuthSpec, ComponentSpec, CustomersFrom, CustomersSpec, DeploySpec, DrainSpec, GateSpec, IdentifiedBy,
+    MetricsSourceSpec, MetricsSpec, PromoteSpec, RingSpec, RolloutPlan, RolloutPlanSpec, RolloutPlanStatus,
+};
+pub use release::{
+    Act, ApprovalRecord, Before, Blocked, BlockedKind, Cells, Commit, Driver, Frozen, Hold, Intent, JournalRecord,
+    OutcomeRecord, Release, ReleaseSpec, ReleaseStatus, RouteRecord, SlotVersion, Target, Unresolved, WaveProgress,
+    WaveRecord,
+};
+
+/// The API group of both resources.
+pub const GROUP: &str = "pilothouse.dev";
