@@ -1,1 +1,18 @@
-//! .
+//! The heart: one door in (`Event`), one list of things to ask of the world (`Effect`), and the rules between them.
+//!
+//! Pure: no I/O, no clock, no randomness. `now` is an argument.
+
+mod action;
+mod command;
+mod effect;
+mod event;
+mod view;
+
+pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
+pub use command::{Command, Confirm, Fact, Preview, Tone};
+pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LabelledPoints, ReadFailure, Skew};
+pub use view::{
+    Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
+    ReleaseRow, RingRow, Verdict, View,
+};

@@ -1,0 +1,285 @@
+//! The one table of actions; keymap, help, menu, palette, command line and documentation read it.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a person can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Action {
+    /// Starts a release.
+    Start,
+    /// Moves the next wave.
+    Next,
+    /// Moves the unlisted.
+    Promote,
+    /// Drains and retires the old version.
+    Finish,
+    /// Stops every forward act.
+    Hold,
+    /// Lets forward acts go on.
+    Resume,
+    /// Approves a ring.
+    Approve,
+    /// Routes everybody back to the old version.
+    Rollback,
+    /// Takes driving over.
+    Take,
+    /// Opens the action menu.
+    Menu,
+    /// Opens the help.
+    Help,
+    /// Opens the command palette.
+    Palette,
+    /// Shows the main screen.
+    Main,
+    /// Shows the customers.
+    Customers,
+    /// Shows the events.
+    Events,
+    /// Moves the selection up.
+    Up,
+    /// Moves the selection down.
+    Down,
+    /// Moves the selection to the first row.
+    First,
+    /// Moves the selection to the last row.
+    Last,
+    /// Moves the selection a page up.
+    PageUp,
+    /// Moves the selection a page down.
+    PageDown,
+    /// Opens what is selected.
+    Open,
+    /// Goes back.
+    Back,
+    /// Draws the whole screen again.
+    Redraw,
+    /// Switches between UTC and local time.
+    TimeZone,
+    /// Leaves the console.
+    Quit,
+}
+
+/// Who sees an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// Everybody, also in watch mode.
+    Look,
+    /// Only who may write.
+    Operate,
+}
+
+/// How dangerous an action is; it decides how it is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Danger {
+    /// L0: changes nothing; one key.
+    Look,
+    /// L1: safe direction; one key, at once, no dialog.
+    Safe,
+    /// L2: towards the old version; preview, then `y`.
+    Back,
+    /// L3: exposes customers; menu, preview, typed word.
+    Forward,
+    /// L4: may cut work or take another's authority; typed phrase and a reason.
+    Risk,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionSpec {
+    /// The action.
+    pub action: Action,
+    /// Its stable id, as keymaps name it.
+    pub id: &'static str,
+    /// A few words for menus.
+    pub title: &'static str,
+    /// What it does, one sentence.
+    pub doc: &'static str,
+    /// Who sees it.
+    pub role: Role,
+    /// How dangerous it is.
+    pub danger: Danger,
+    /// The command-line verb that does the same.
+    pub verb: Option<&'static str>,
+}
+
+const fn row(
+    action: Action,
+    id: &'static str,
+    title: &'static str,
+    doc: &'static str,
+    role: Role,
+    danger: Danger,
+    verb: Option<&'static str>,
+) -> ActionSpec {
+    ActionSpec { action, id, title, doc, role, danger, verb }
+}
+
+/// Every action.
+pub const ACTIONS: &[ActionSpec] = &[
+    row(
+        Action::Start,
+        "release.start",
+        "start a release",
+        "Start a release: put the new version into the idle slot and install its routes; nobody moves yet.",
+        Role::Operate,
+        Danger::Forward,
+        Some("start"),
+    ),
+    row(
+        Action::Next,
+        "wave.next",
+        "next wave",
+        "Move the next wave of customers to the new version.",
+        Role::Operate,
+        Danger::Forward,
+        Some("next"),
+    ),
+    row(
+        Action::Promote,
+        "release.promote",
+        "promote",
+        "Move everybody who is in no customer list to the new version.",
+        Role::Operate,
+        Danger::Forward,
+        Some("promote"),
+    ),
+    row(
+        Action::Finish,
+        "release.finish",
+        "finish",
+        "Wait for the old version's drain proof, then retire it and remove the managed routes.",
+        Role::Operate,
+        Danger::Forward,
+        Some("finish"),
+    ),
+    row(
+        Action::Hold,
+        "release.hold",
+        "hold",
+        "Stop every forward act until a person resumes.",
+        Role::Operate,
+        Danger::Safe,
+        Some("hold"),
+    ),
+    row(
+        Action::Resume,
+        "release.resume",
+        "resume",
+        "Let forward acts go on after a hold.",
+        Role::Operate,
+        Danger::Forward,
+        Some("resume"),
+    ),
+    row(
+        Action::Approve,
+        "release.approve",
+        "approve",
+        "Approve the ring that waits for an approval.",
+        Role::Operate,
+        Danger::Forward,
+        Some("approve"),
+    ),
+    row(
+        Action::Rollback,
+        "release.rollback",
+        "roll back",
+        "Route all customers back to the old version.",
+        Role::Operate,
+        Danger::Back,
+        Some("rollback"),
+    ),
+    row(
+        Action::Take,
+        "driver.take",
+        "take over",
+        "Take driving over from another console.",
+        Role::Operate,
+        Danger::Risk,
+        Some("take"),
+    ),
+    row(
+        Action::Menu,
+        "view.menu",
+        "actions",
+        "Show what can be done now, and why the rest cannot.",
+        Role::Operate,
+        Danger::Look,
+        None,
+    ),
+    row(Action::Help, "view.help", "help", "Show every key and why some are grey.", Role::Look, Danger::Look, None),
+    row(Action::Palette, "view.palette", "command", "Find an action by name.", Role::Look, Danger::Look, None),
+    row(Action::Main, "view.main", "main screen", "Show rings, drain and errors.", Role::Look, Danger::Look, None),
+    row(
+        Action::Customers,
+        "view.customers",
+        "customers",
+        "Show every customer with wanted and observed version.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Events,
+        "view.events",
+        "all events",
+        "Show the journal of this release.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(Action::Up, "view.up", "up", "Move the selection up.", Role::Look, Danger::Look, None),
+    row(Action::Down, "view.down", "down", "Move the selection down.", Role::Look, Danger::Look, None),
+    row(Action::First, "view.first", "first", "Select the first row.", Role::Look, Danger::Look, None),
+    row(Action::Last, "view.last", "last", "Select the last row.", Role::Look, Danger::Look, None),
+    row(Action::PageUp, "view.page-up", "page up", "Move the selection a page up.", Role::Look, Danger::Look, None),
+    row(
+        Action::PageDown,
+        "view.page-down",
+        "page down",
+        "Move the selection a page down.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(Action::Open, "view.open", "open", "Open what is selected.", Role::Look, Danger::Look, None),
+    row(
+        Action::Back,
+        "view.back",
+        "back",
+        "Close the dialog or go back to the main screen.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(Action::Redraw, "view.redraw", "redraw", "Draw the whole screen again.", Role::Look, Danger::Look, None),
+    row(
+        Action::TimeZone,
+        "view.time",
+        "UTC or local",
+        "Switch between UTC and local time.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Quit,
+        "view.quit",
+        "quit",
+        "Leave the console; nothing moves without one.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+];
+
+impl Action {
+    /// Returns the action's row.
+    pub fn spec(self) -> &'static ActionSpec {
+        ACTIONS.iter().find(|row| row.action == self).unwrap_or(&ACTIONS[0])
+    }
+
+    /// Finds an action by its stable id.
+    pub fn by_id(id: &str) -> Option<Self> {
+        ACTIONS.iter().find(|row| row.id == id).map(|row| row.action)
+    }
+}

@@ -1,0 +1,124 @@
+//! Everything that can arrive.
+
+use super::{Command, OpId};
+use crate::model::{Batch, Outcome, Reading, ResourceKind, Timestamp};
+use serde_json::Value;
+
+/// Something that arrived; the only way into the core.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A watch or a small read saw objects.
+    Kube(KubeEvent),
+    /// The outcome of a write of ours.
+    Wrote {
+        /// The write.
+        id: OpId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The answer to a quorum read of ours.
+    ReadDone {
+        /// The read.
+        id: OpId,
+        /// What was found.
+        result: Result<Found, ReadFailure>,
+    },
+    /// A round of metrics.
+    Metrics(Batch),
+    /// Answers to the gates' range queries.
+    Gates {
+        /// When they were asked, on the console's clock.
+        at: Timestamp,
+        /// One per gate.
+        answers: Vec<GateAnswer>,
+    },
+    /// Who we are and what we may do.
+    Identity(Identity),
+    /// The API server's clock, from the `Date` of an answer.
+    ServerTime(Skew),
+    /// A person's order.
+    Command {
+        /// The order.
+        command: Command,
+        /// The mark of the preview it was confirmed on; `None` skips the comparison (hold).
+        mark: Option<String>,
+    },
+    /// Time has passed.
+    Tick,
+    /// The terminal is gone or the program is leaving: forward work stops, the lease is released.
+    Leaving,
+}
+
+/// What a source saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KubeEvent {
+    /// The kind.
+    pub kind: ResourceKind,
+    /// What changed.
+    pub change: Change,
+}
+
+/// A change of the objects of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A complete list replaces what was known.
+    Reset(Vec<Value>),
+    /// An object is as given.
+    Upsert(Value),
+    /// An object is gone; its last known form.
+    Deleted(Value),
+    /// Nothing changed, but the source is alive.
+    Alive,
+    /// The source cannot be read; why.
+    Failed(String),
+}
+
+/// What a quorum read found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// The object.
+    One(Value),
+    /// The objects.
+    Many(Vec<Value>),
+    /// No such object.
+    Missing,
+}
+
+/// Why a quorum read has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFailure {
+    /// What went wrong; foreign text.
+    pub why: String,
+    /// Whether the server refused us (401 or 403).
+    pub forbidden: bool,
+}
+
+/// The answers to one gate's queries, in their order: per query, series of (milliseconds, value).
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateAnswer {
+    /// The gate's name.
+    pub gate: String,
+    /// One answer per query; each series with its labels.
+    pub answers: Vec<Reading<Vec<LabelledPoints>>>,
+}
+
+/// A series of a range query: its labels and its points (milliseconds, value).
+pub type LabelledPoints = (Vec<(String, String)>, Vec<(i64, f64)>);
+
+/// Who we are and what we may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The user name, as the API server knows it; empty when it was not asked.
+    pub user: String,
+    /// Whether we may write; `None` = not asked.
+    pub may_write: Option<bool>,
+}
+
+/// The server's clock beside ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skew {
+    /// The server's time.
+    pub server: Timestamp,
+    /// Our time when the answer came.
+    pub local: Timestamp,
+}
