@@ -6,13 +6,17 @@ mod action;
 mod command;
 mod effect;
 mod event;
+mod state;
 mod view;
+mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LabelledPoints, ReadFailure, Skew};
+pub use state::{Setup, State, preview, update, view};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    ReleaseRow, RingRow, Verdict, View,
+    ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
+pub use world::World;

@@ -66,8 +66,46 @@ pub struct View {
     pub findings: Vec<Finding>,
     /// Things worth a line, newest first.
     pub notices: Vec<NoticeRow>,
+    /// The last order given at this console, and how it goes; `None` before the first.
+    pub running: Option<RunningRow>,
     /// For each operating action: why it cannot be done now; empty = it can.
     pub blocked: Vec<(Action, Vec<Refusal>)>,
+}
+
+/// How an order goes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum RunningState {
+    /// Work is under way.
+    Running,
+    /// It has reached its resting phase, or its one write is acknowledged.
+    Done,
+    /// Rules did not allow it; nothing was written.
+    Refused {
+        /// All of them.
+        why: Vec<Refusal>,
+    },
+    /// It was begun and stopped before its resting phase.
+    Stopped {
+        /// What happened, and what to do.
+        why: String,
+    },
+}
+
+/// An order given at this console.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningRow {
+    /// Counts the orders of this console from 1.
+    pub number: u64,
+    /// What was ordered.
+    pub action: Action,
+    /// When.
+    pub since: Timestamp,
+    /// How it goes.
+    pub outcome: RunningState,
+    /// What is being done or waited for, a sentence.
+    pub text: String,
 }
 
 /// The two top lines.

@@ -1,1 +1,9 @@
-//! .
+//! The embedded cluster: an API server, small controllers, a traffic model and a metrics source, all in the process.
+//!
+//! It speaks HTTP only: the real adapters are what tests run against it. All time is tokio's.
+
+mod scenario;
+mod wire;
+
+pub use scenario::{App, Fault, FaultKind, Scenario, Timing};
+pub use wire::{LivePod, Traffic};

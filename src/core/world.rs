@@ -1,0 +1,366 @@
+//! What has been observed of the cluster, and when.
+
+use super::{Change, KubeEvent};
+use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, RolloutPlanStatus, check_plan};
+use crate::model::{
+    Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, Slot, Timestamp, name_of,
+    parse_customers, resource_version, uid_of,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The label on pods that names their slot.
+const SLOT_LABEL: &str = "pilothouse.dev/slot";
+
+/// Everything observed, by kind and name.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    objects: BTreeMap<ResourceKind, BTreeMap<String, Value>>,
+    pods: BTreeMap<String, PodView>,
+    sources: BTreeMap<ResourceKind, SourceState>,
+    customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
+    releases: BTreeMap<String, ReleaseRead>,
+}
+
+/// When a source was last heard.
+#[derive(Clone, Debug, Default)]
+pub struct SourceState {
+    /// Its last sign of life.
+    pub alive: Option<Timestamp>,
+    /// Whether a complete list has come.
+    pub listed: bool,
+    /// Why it cannot be read now.
+    pub failed: Option<String>,
+}
+
+/// A Release, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReleaseRead {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// What is asked for.
+    pub spec: ReleaseSpec,
+    /// Progress.
+    pub status: ReleaseStatus,
+    /// Whether the object has a status at all.
+    pub has_status: bool,
+}
+
+/// A pod, reduced to what decisions need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// Its slot, from the label; `None` when it has none.
+    pub slot: Option<Slot>,
+    /// Its version, from the label.
+    pub version: String,
+    /// Whether it is Ready.
+    pub ready: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether all of its containers have terminated: nothing can be open in it.
+    pub terminated: bool,
+    /// Whether a container ended by SIGKILL.
+    pub killed: bool,
+    /// Container restarts.
+    pub restarts: u64,
+    /// What a waiting container says, such as `ImagePullBackOff`.
+    pub waiting: Option<String>,
+}
+
+/// A Deployment, reduced to what decisions need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentView {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Wanted replicas.
+    pub replicas: u32,
+    /// Ready replicas.
+    pub ready: u32,
+    /// Whether the controller has seen the newest spec and every replica runs it and is available.
+    pub settled: bool,
+    /// The version label of the pod template; `None` when it is missing.
+    pub version: Option<String>,
+    /// Image of each container by name.
+    pub images: BTreeMap<String, String>,
+}
+
+impl World {
+    /// Takes in what a source saw.
+    pub fn observe(&mut self, now: Timestamp, event: &KubeEvent) {
+        let kind = event.kind;
+        let source = self.sources.entry(kind).or_default();
+        match &event.change {
+            Change::Failed(why) => {
+                source.failed = Some(why.clone());
+                return;
+            }
+            Change::Reset(_) => source.listed = true,
+            Change::Alive | Change::Upsert(_) | Change::Deleted(_) => {}
+        }
+        source.alive = Some(now);
+        source.failed = None;
+        match &event.change {
+            Change::Reset(objects) => self.reset(kind, objects),
+            Change::Upsert(object) => self.upsert(kind, object),
+            Change::Deleted(object) => self.remove(kind, name_of(object)),
+            Change::Alive | Change::Failed(_) => {}
+        }
+    }
+
+    /// Takes in an object that a write or a quorum read of ours returned.
+    pub fn learn(&mut self, kind: ResourceKind, object: &Value) {
+        self.upsert(kind, object);
+    }
+
+    /// Forgets an object that a quorum read did not find.
+    pub fn forget(&mut self, target: &ResourceRef) {
+        self.remove(target.kind, &target.name);
+    }
+
+    fn reset(&mut self, kind: ResourceKind, objects: &[Value]) {
+        let keep: Vec<&str> = objects.iter().map(name_of).collect();
+        if kind == ResourceKind::Pod {
+            self.pods.retain(|name, _| keep.contains(&name.as_str()));
+        } else if let Some(known) = self.objects.get_mut(&kind) {
+            known.retain(|name, _| keep.contains(&name.as_str()));
+        }
+        if kind == ResourceKind::Release {
+            self.releases.retain(|name, _| keep.contains(&name.as_str()));
+        }
+        if kind == ResourceKind::ConfigMap && objects.is_empty() {
+            self.customers = None;
+        }
+        for object in objects {
+            self.upsert(kind, object);
+        }
+    }
+
+    fn upsert(&mut self, kind: ResourceKind, object: &Value) {
+        let name = name_of(object).to_owned();
+        if kind == ResourceKind::Pod {
+            self.pods.insert(name, pod_view(object));
+            return;
+        }
+        let known = self.objects.entry(kind).or_default();
+        if known.get(&name).is_some_and(|old| is_older(object, old)) {
+            return;
+        }
+        match kind {
+            ResourceKind::Release => {
+                self.releases.insert(name.clone(), read_release(object));
+            }
+            ResourceKind::ConfigMap => {
+                if let Some(text) = object["data"]["customers.yaml"].as_str() {
+                    self.customers = Some(parse_customers(text));
+                }
+            }
+            _ => {}
+        }
+        known.insert(name, object.clone());
+    }
+
+    fn remove(&mut self, kind: ResourceKind, name: &str) {
+        match kind {
+            ResourceKind::Pod => {
+                self.pods.remove(name);
+                return;
+            }
+            ResourceKind::Release => {
+                self.releases.remove(name);
+            }
+            ResourceKind::ConfigMap => self.customers = None,
+            _ => {}
+        }
+        if let Some(known) = self.objects.get_mut(&kind) {
+            known.remove(name);
+        }
+    }
+
+    /// Returns an object by kind and name.
+    pub fn get(&self, kind: ResourceKind, name: &str) -> Option<&Value> {
+        self.objects.get(&kind)?.get(name)
+    }
+
+    /// Returns every object of a kind, by name.
+    pub fn all(&self, kind: ResourceKind) -> impl Iterator<Item = &Value> {
+        self.objects.get(&kind).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Returns the state of a source.
+    pub fn source(&self, kind: ResourceKind) -> SourceState {
+        self.sources.get(&kind).cloned().unwrap_or_default()
+    }
+
+    /// Returns the names of all plans.
+    pub fn plan_names(&self) -> Vec<&str> {
+        self.all(ResourceKind::RolloutPlan).map(name_of).collect()
+    }
+
+    /// Reads and checks the live plan of this name.
+    ///
+    /// # Errors
+    /// Returns every finding; a plan that is not there is one, too.
+    pub fn plan(&self, namespace: &str, name: &str) -> Result<Plan, Vec<Finding>> {
+        let object = self.get(ResourceKind::RolloutPlan, name).ok_or_else(|| {
+            vec![Finding::refuse(
+                "plan.missing",
+                format!("there is no RolloutPlan {name} in namespace {namespace}: create it, or name another one"),
+            )]
+        })?;
+        plan_of(namespace, name, &object["spec"])
+    }
+
+    /// Returns the name of the release that is under way, from the plan's status.
+    pub fn active_release(&self, plan: &str) -> Option<String> {
+        let object = self.get(ResourceKind::RolloutPlan, plan)?;
+        let status: RolloutPlanStatus = serde_json::from_value(object["status"].clone()).ok()?;
+        status.active_release.filter(|name| !name.is_empty())
+    }
+
+    /// Returns a release by name.
+    pub fn release(&self, name: &str) -> Option<&ReleaseRead> {
+        self.releases.get(name)
+    }
+
+    /// Returns the releases of a plan, newest first.
+    pub fn releases(&self, plan: &str) -> Vec<&ReleaseRead> {
+        let mut found: Vec<&ReleaseRead> = self.releases.values().filter(|r| r.spec.plan == plan).collect();
+        found.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.name.cmp(&a.name)));
+        found
+    }
+
+    /// Returns the customers the plan lists now.
+    pub fn customers(&self, plan: &Plan) -> Option<Result<Vec<Customer>, Vec<Finding>>> {
+        match &plan.customers {
+            CustomerSource::Inline(list) => Some(Ok(list.clone())),
+            CustomerSource::ConfigMap(_) => self.customers.clone(),
+        }
+    }
+
+    /// Returns the pods of a slot.
+    pub fn pods(&self, slot: Slot) -> impl Iterator<Item = &PodView> {
+        self.pods.values().filter(move |pod| pod.slot == Some(slot))
+    }
+
+    /// Reads the Deployment of a slot.
+    pub fn deployment(&self, component: &Component, slot: Slot) -> Option<DeploymentView> {
+        self.get(ResourceKind::Deployment, &component.pair(slot).deployment).map(deployment_view)
+    }
+
+    /// Counts the ready endpoints of a Service over all of its slices.
+    pub fn ready_endpoints(&self, service: &str) -> usize {
+        self.all(ResourceKind::EndpointSlice)
+            .filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str() == Some(service))
+            .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten())
+            .filter(|endpoint| endpoint["conditions"]["ready"].as_bool() == Some(true))
+            .count()
+    }
+}
+
+/// Reads a plan's spec from JSON and checks it.
+///
+/// # Errors
+/// Returns every finding.
+pub fn plan_of(namespace: &str, name: &str, spec: &Value) -> Result<Plan, Vec<Finding>> {
+    let spec: RolloutPlanSpec = serde_json::from_value(spec.clone())
+        .map_err(|e| vec![Finding::refuse("plan.unreadable", format!("RolloutPlan {name} cannot be read: {e}"))])?;
+    check_plan(name, namespace, &spec)
+}
+
+/// Reads a Release from JSON; what cannot be read is as if it were not there, and its phase stays Proposed.
+pub fn read_release(object: &Value) -> ReleaseRead {
+    let status = &object["status"];
+    ReleaseRead {
+        name: name_of(object).to_owned(),
+        uid: uid_of(object).to_owned(),
+        version: resource_version(object).to_owned(),
+        created: object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
+        spec: serde_json::from_value(object["spec"].clone()).unwrap_or_else(|_| empty_spec()),
+        status: serde_json::from_value(status.clone()).unwrap_or_default(),
+        has_status: status.is_object(),
+    }
+}
+
+impl ReleaseRead {
+    /// Returns the phase.
+    pub fn phase(&self) -> Phase {
+        self.status.phase
+    }
+}
+
+fn empty_spec() -> ReleaseSpec {
+    ReleaseSpec {
+        plan: String::new(),
+        version: "".into(),
+        image: None,
+        commit: None,
+        requested_by: String::new(),
+        hold: None,
+        approvals: Vec::new(),
+    }
+}
+
+/// Tells whether `object` is an earlier form of `known`; versions of different servers' making are not compared.
+fn is_older(object: &Value, known: &Value) -> bool {
+    if uid_of(object) != uid_of(known) {
+        return false;
+    }
+    match (resource_version(object).parse::<u64>(), resource_version(known).parse::<u64>()) {
+        (Ok(new), Ok(old)) => new < old,
+        _ => false,
+    }
+}
+
+fn pod_view(pod: &Value) -> PodView {
+    let statuses: Vec<&Value> = pod["status"]["containerStatuses"].as_array().into_iter().flatten().collect();
+    let condition = |kind: &str| {
+        pod["status"]["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == kind && c["status"] == "True")
+    };
+    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+    PodView {
+        name: name_of(pod).to_owned(),
+        slot: crate::model::label_of(pod, SLOT_LABEL).and_then(Slot::parse),
+        version: crate::model::label_of(pod, "app.kubernetes.io/version").unwrap_or_default().to_owned(),
+        ready: condition("Ready"),
+        deleting: pod["metadata"]["deletionTimestamp"].is_string(),
+        terminated: matches!(phase, "Succeeded" | "Failed")
+            || (!statuses.is_empty() && statuses.iter().all(|s| s["state"]["terminated"].is_object())),
+        killed: statuses.iter().any(|s| s["state"]["terminated"]["exitCode"].as_i64() == Some(137)),
+        restarts: statuses.iter().filter_map(|s| s["restartCount"].as_u64()).sum(),
+        waiting: statuses.iter().find_map(|s| s["state"]["waiting"]["reason"].as_str()).map(str::to_owned),
+    }
+}
+
+fn deployment_view(object: &Value) -> DeploymentView {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let count = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    let replicas = spec["replicas"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+    let seen = status["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64();
+    let complete = [&status["updatedReplicas"], &status["readyReplicas"], &status["availableReplicas"]]
+        .into_iter()
+        .all(|n| count(n) >= replicas);
+    let containers = spec["template"]["spec"]["containers"].as_array();
+    DeploymentView {
+        name: name_of(object).to_owned(),
+        uid: uid_of(object).to_owned(),
+        replicas,
+        ready: count(&status["readyReplicas"]),
+        settled: seen && complete && count(&status["replicas"]) == replicas,
+        version: spec["template"]["metadata"]["labels"]["app.kubernetes.io/version"].as_str().map(str::to_owned),
+        images: containers
+            .into_iter()
+            .flatten()
+            .filter_map(|c| Some((c["name"].as_str()?.to_owned(), c["image"].as_str()?.to_owned())))
+            .collect(),
+    }
+}
