@@ -1,7 +1,7 @@
 //! What preflight finds in the routes: everything that refuses a release, and what people should know.
 
 use super::backend::{
-    SlotRefs, active_slot, backend_name, backend_refs, backends, indexes_of, list, rules_of, slot_refs, weight,
+    SlotRefs, active_slot, backend_name, backend_refs, backends, indexes_of, list, rules_of, slot_refs,
 };
 use super::marks::base_of;
 use super::matching::{Match, matches_of};
@@ -175,8 +175,12 @@ fn backend_findings(name: &str, number: usize, rule: &Value, component: &Compone
             ),
         ));
     }
-    let unported: Vec<String> =
-        backend_refs(rule).iter().filter(|b| b["port"].is_null() && weight(b) <= 100).map(backend_name).collect();
+    let unported: Vec<String> = backend_refs(rule)
+        .iter()
+        .filter(|backend| backend["port"].is_null())
+        .map(backend_name)
+        .filter(|to| ours.contains(&to))
+        .collect();
     if !unported.is_empty() {
         findings.push(Finding::refuse(
             "route.no-port",
@@ -236,4 +240,131 @@ fn match_findings(base: &Value, header: &str) -> Vec<Finding> {
 /// Lists a route's rules with their numbers, counted from 1.
 fn numbered(route: &Value) -> impl Iterator<Item = (usize, &Value)> {
     rules_of(route).iter().enumerate().map(|(index, rule)| (index + 1, rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{HEADER, base, component, foreign, route, rule, weighted};
+    use super::super::marks::{BASE_LABEL, MANAGED_BY_LABEL};
+    use super::*;
+    use serde_json::json;
+
+    fn checks(base: &Value, others: &[&Value]) -> Vec<String> {
+        check(Some(base), others, &component(), HEADER).into_iter().map(|f| f.check).collect()
+    }
+
+    /// The only finding of a base whose one rule was changed like this.
+    fn changed(change: impl Fn(&mut Value)) -> Vec<String> {
+        let mut route = base(&[rule(&["/"])]);
+        change(&mut route["spec"]["rules"][0]);
+        checks(&route, &[])
+    }
+
+    #[test]
+    fn a_good_base_has_no_finding() {
+        assert_eq!(checks(&base(&[rule(&["/", "/api"]), rule(&["/b"])]), &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_missing_base_is_named() {
+        let findings = check(None, &[], &component(), HEADER);
+        assert_eq!(findings[0].check, "route.missing");
+        assert!(findings[0].text.contains("HTTPRoute trackx"));
+    }
+
+    #[test]
+    fn every_fault_of_a_rule_has_its_own_check() {
+        assert_eq!(changed(|r| r["backendRefs"] = json!([r["backendRefs"][0]])), ["route.half-slot"]);
+        assert_eq!(changed(|r| r["backendRefs"][1]["name"] = json!("trackx")), ["route.slot-twice"]);
+        assert_eq!(changed(|r| r["backendRefs"][1]["weight"] = json!(1)), ["route.ambiguous-slot"]);
+        assert_eq!(changed(|r| r["backendRefs"][1]["port"] = Value::Null), ["route.no-port"]);
+        assert_eq!(changed(|r| r["timeouts"] = Value::Null), ["route.no-timeouts"]);
+        assert_eq!(
+            changed(|r| r["backendRefs"][0]["filters"] = json!([{"type": "RequestHeaderModifier"}])),
+            ["route.backend-filters"]
+        );
+        assert_eq!(
+            changed(|r| r["matches"][0]["headers"] = json!([{"name": "X-Customer-ID", "value": "acme"}])),
+            ["route.customer-header"]
+        );
+        assert_eq!(changed(|r| r["matches"][0]["path"]["type"] = json!("RegularExpression")), ["route.regex"]);
+        assert_eq!(
+            changed(|r| r["backendRefs"].as_array_mut().unwrap().push(json!({"name": "canary", "port": 1}))),
+            ["route.other-backend"]
+        );
+        let weightless = json!({"name": "canary", "port": 1, "weight": 0});
+        assert_eq!(changed(|r| r["backendRefs"].as_array_mut().unwrap().push(weightless.clone())), [""; 0]);
+    }
+
+    #[test]
+    fn a_base_without_slots_or_with_differing_weights_is_refused() {
+        assert_eq!(checks(&base(&[foreign(json!({}), "other")]), &[]), ["route.no-slot-rule"]);
+        let differing = base(&[weighted(&["/"], 100, 0), weighted(&["/a"], 0, 100)]);
+        assert_eq!(checks(&differing, &[]), ["route.ambiguous-slot"]);
+    }
+
+    #[test]
+    fn equal_matches_within_the_base_are_refused() {
+        let found = check(Some(&base(&[rule(&["/a"]), rule(&["/a/"])])), &[], &component(), HEADER);
+        assert_eq!(found[0].check, "route.equal-in-base");
+        assert!(found[0].text.contains("/a/* in rules 1 and 2"), "{}", found[0].text);
+    }
+
+    #[test]
+    fn managed_routes_of_another_release_refuse() {
+        let mut old = route("trackx-ph-00000000-01", "2026-02-01T00:00:00Z", &[rule(&["/"])]);
+        old["metadata"]["labels"] = json!({MANAGED_BY_LABEL: "pilothouse", BASE_LABEL: "trackx"});
+        assert_eq!(checks(&base(&[rule(&["/"])]), &[&old]), ["route.left-over"]);
+        old["metadata"]["labels"][BASE_LABEL] = json!("another");
+        assert_eq!(checks(&base(&[rule(&["/"])]), &[&old]), [""; 0], "their own base route stands for them");
+    }
+
+    fn neighbour(created: &str, matching: Value) -> Value {
+        route("beta", created, &[foreign(matching, "beta")])
+    }
+
+    const OLDER: &str = "2025-01-01T00:00:00Z";
+    const YOUNGER: &str = "2026-02-01T00:00:00Z";
+
+    #[test]
+    fn what_another_route_keeps_is_a_note() {
+        let our = base(&[rule(&["/"])]);
+        for matching in [
+            json!({"path": {"type": "PathPrefix", "value": "/beta"}}),
+            json!({"path": {"type": "Exact", "value": "/x"}}),
+            json!({"method": "GET"}),
+            json!({"headers": [{"name": "x-beta", "value": "1"}]}),
+        ] {
+            assert_eq!(checks(&our, &[&neighbour(YOUNGER, matching.clone())]), ["route.not-governed"], "{matching}");
+        }
+        let mut wider = neighbour(YOUNGER, json!({"path": {"type": "PathPrefix", "value": "/beta"}}));
+        wider["spec"]["hostnames"] = json!(["*.example.com"]);
+        assert_eq!(checks(&our, &[&wider]), [""; 0], "a less specific hostname takes nothing");
+        wider["spec"]["hostnames"] = Value::Null;
+        wider["spec"]["parentRefs"] = json!([{"name": "internal"}]);
+        assert_eq!(checks(&our, &[&wider]), [""; 0], "another gateway");
+        let mut wild = our.clone();
+        wild["spec"]["hostnames"] = json!(["*.example.com"]);
+        let narrow = neighbour(YOUNGER, json!({}));
+        assert_eq!(checks(&wild, &[&narrow]), ["route.not-governed"], "a more specific hostname takes all");
+    }
+
+    #[test]
+    fn what_a_release_would_take_from_another_route_is_refused() {
+        let our = base(&[rule(&["/"])]);
+        let by_query = json!({"queryParams": [{"name": "q", "value": "1"}]});
+        assert_eq!(checks(&our, &[&neighbour(YOUNGER, by_query)]), ["route.captures"]);
+        assert_eq!(checks(&our, &[&neighbour(OLDER, json!({}))]), ["route.captures"]);
+        assert_eq!(checks(&our, &[&neighbour(YOUNGER, json!({}))]), [""; 0], "the base has won these before");
+    }
+
+    #[test]
+    fn other_users_of_a_slot_and_regular_expressions_nearby_are_warned_of() {
+        let our = base(&[rule(&["/"])]);
+        let mut user = route("jobs", YOUNGER, &[foreign(json!({}), "trackx")]);
+        user["spec"]["hostnames"] = json!(["jobs.example.com"]);
+        assert_eq!(checks(&our, &[&user]), ["route.other-user"]);
+        let regex = neighbour(YOUNGER, json!({"path": {"type": "RegularExpression", "value": "/v."}}));
+        assert_eq!(checks(&our, &[&regex]), ["route.regex", "route.not-governed"]);
+    }
 }

@@ -82,7 +82,8 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
     let (undo, shape) = match (undo, shape(base, component)) {
         (Ok(undo), Ok(shape)) => (undo, shape),
         (undo, shape) => {
-            findings.extend(undo.err().filter(|f| findings.iter().all(|known| known.check != f.check)));
+            // A base without undo is one the checks above refuse, in better words.
+            findings.extend(undo.err().filter(|_| !refuses(&findings)));
             findings.extend(shape.err().unwrap_or_default());
             return Err(findings);
         }
@@ -90,7 +91,7 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
     let ours: Vec<Match> = shape.rules.iter().flat_map(|replica| matches_of(replica.rule)).collect();
     let customers: BTreeSet<&CustomerId> = install.waves.iter().flat_map(|wave| &wave.customers).collect();
     findings.extend(equal_matches(base, &ours, &install.others, header, &customers, install.placeholder));
-    if findings.iter().any(|finding| finding.level == Level::Refuse) {
+    if refuses(&findings) {
         return Err(findings);
     }
     let undo = undo.text();
@@ -100,6 +101,10 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
         .map(|(index, cells)| managed_route(install, &shape, &undo, index + 1, &cells))
         .collect();
     Ok(Layout { routes, warnings: findings })
+}
+
+fn refuses(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.level == Level::Refuse)
 }
 
 /// Customers of one wave that one set of rules takes.
@@ -330,7 +335,7 @@ mod tests {
 
     #[test]
     fn cells_are_packed_in_wave_order_and_never_split() {
-        let layout = compiled(&base(&[rule(&["/"])]), &[], &waves(&[10, 70, 40])).unwrap();
+        let layout = compiled(&base(&[rule(&["/"])]), &[], &waves(&[10, 70, 60])).unwrap();
         let shape: Vec<Vec<(u32, Vec<u32>)>> =
             layout.routes.iter().map(|r| r.cells.iter().map(|c| (c.wave, c.rules.clone())).collect()).collect();
         assert_eq!(shape, [vec![(1, vec![1]), (2, vec![2, 3])], vec![(3, vec![1])],]);

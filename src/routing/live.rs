@@ -104,3 +104,97 @@ impl Picture {
         *self.destinations.get(hit.route)?.get(hit.rule)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{HEADER, PLACEHOLDER, base, component, foreign, route, rule, weighted};
+    use super::*;
+    use serde_json::json;
+
+    fn managed(paths: &[&str], customer: &str, a: u32, b: u32) -> Value {
+        let mut rule = weighted(paths, a, b);
+        for matching in rule["matches"].as_array_mut().unwrap() {
+            matching["headers"] = json!([{"type": "Exact", "name": HEADER, "value": customer}]);
+        }
+        let mut route = route("trackx-ph-00000000-01", "2026-02-01T00:00:00Z", &[rule]);
+        route["metadata"]["labels"] =
+            json!({"app.kubernetes.io/managed-by": "pilothouse", "pilothouse.dev/base": "trackx"});
+        route
+    }
+
+    fn of(routes: &[&Value], customer: &str) -> Option<Slot> {
+        placements(routes, "trackx", &component(), HEADER, &[customer.into()])[&customer.into()]
+    }
+
+    fn unlisted(routes: &[&Value]) -> Option<Slot> {
+        unlisted_placement(routes, "trackx", &component())
+    }
+
+    #[test]
+    fn a_customer_is_where_all_paths_are_and_mixed_is_unknown() {
+        let our = base(&[rule(&["/", "/api"])]);
+        let (whole, part) = (managed(&["/", "/api"], "acme", 0, 100), managed(&["/"], "acme", 0, 100));
+        assert_eq!(of(&[&our, &whole], "acme"), Some(Slot::B));
+        assert_eq!(of(&[&our, &whole], "globex"), Some(Slot::A));
+        assert_eq!(of(&[&our, &part], "acme"), None);
+        assert_eq!(of(&[&our, &managed(&["/", "/api"], "acme", 50, 50)], "acme"), None);
+        assert_eq!(of(&[&whole], "acme"), None, "without the base nothing is known");
+        assert_eq!(unlisted(&[&our, &whole]), Some(Slot::A));
+        assert_eq!(unlisted(&[&base(&[weighted(&["/"], 0, 100)])]), Some(Slot::B));
+        assert_eq!(unlisted(&[&base(&[weighted(&["/"], 0, 100), rule(&["/x"])])]), None);
+    }
+
+    #[test]
+    fn an_older_route_with_an_equal_match_is_seen() {
+        let our = base(&[rule(&["/"])]);
+        let mut rival = managed(&["/"], "acme", 100, 0);
+        rival["metadata"]["name"] = json!("rival");
+        rival["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        assert_eq!(of(&[&our, &managed(&["/"], "acme", 0, 100), &rival], "acme"), Some(Slot::A));
+    }
+
+    #[test]
+    fn rules_that_narrow_by_method_header_or_expression_are_asked_by_their_own_matches() {
+        let narrow = json!([
+            {"path": {"type": "Exact", "value": "/x"}, "method": "POST"},
+            {"path": {"type": "RegularExpression", "value": "/v[0-9]+"}},
+            {"headers": [{"type": "RegularExpression", "name": "cookie", "value": "a"}, {"name": "x", "value": "1"}]}
+        ]);
+        let mut our = base(&[rule(&["/"]), foreign(json!({"method": "GET"}), "other")]);
+        our["spec"]["rules"][0]["matches"] = narrow.clone();
+        let mut moved = managed(&["/"], "acme", 0, 100);
+        let with_header = |m: &Value| {
+            let mut m = m.clone();
+            let mut headers = m["headers"].as_array().cloned().unwrap_or_default();
+            headers.push(json!({"type": "Exact", "name": HEADER, "value": "acme"}));
+            m["headers"] = json!(headers);
+            m
+        };
+        moved["spec"]["rules"][0]["matches"] = narrow.as_array().unwrap().iter().map(with_header).collect();
+        assert_eq!(of(&[&our, &moved], "acme"), Some(Slot::B));
+        assert_eq!(of(&[&our, &moved], "globex"), Some(Slot::A));
+        moved["spec"]["rules"][0]["matches"].as_array_mut().unwrap().remove(1);
+        assert_eq!(of(&[&our, &moved], "acme"), None);
+    }
+
+    #[test]
+    fn a_wildcard_host_and_no_host_are_followed() {
+        for hosts in [json!(["*.example.com"]), Value::Null] {
+            let (mut our, mut moved) = (base(&[rule(&["/"])]), managed(&["/"], "acme", 0, 100));
+            our["spec"]["hostnames"] = hosts.clone();
+            moved["spec"]["hostnames"] = hosts;
+            assert_eq!((of(&[&our, &moved], "acme"), unlisted(&[&our, &moved])), (Some(Slot::B), Some(Slot::A)));
+        }
+    }
+
+    #[test]
+    fn only_a_route_of_placeholders_of_this_release_may_be_deleted() {
+        let placeholder = |route: &Value| is_all_placeholder(route, HEADER, PLACEHOLDER);
+        assert!(placeholder(&managed(&["/", "/a"], "ph-0123456789abcdef-1-0", 100, 0)));
+        assert!(!placeholder(&managed(&["/"], "ph-ffffffffffffffff-1-0", 100, 0)));
+        assert!(!placeholder(&managed(&["/"], "acme", 100, 0)));
+        assert!(!placeholder(&base(&[])), "the API gives a route without rules one that takes everything");
+        assert!(!placeholder(&base(&[json!({})])));
+        assert_eq!(match_count(&base(&[rule(&["/", "/a"]), json!({})])), 3);
+    }
+}

@@ -310,3 +310,168 @@ fn tests_for_absence(object: &Value, op: &Value) -> bool {
         && object.pointer(path).is_none()
         && object.pointer(parent).is_some_and(Value::is_object)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{base, foreign, rule, weighted};
+    use super::super::{Backend, backends, fence_of};
+    use super::*;
+
+    fn fenced(rules: &[Value], fence: u64) -> Value {
+        let mut route = base(rules);
+        route["metadata"]["annotations"] = json!({FENCE: fence.to_string()});
+        route
+    }
+
+    fn to(rules: Rules<'_>, side: Side) -> Edit<'_> {
+        Edit::Weights { rules, old: "trackx", new: "trackx-b", to: side }
+    }
+
+    fn weights(route: &Value) -> Vec<(u32, u32)> {
+        rules_of(route).iter().map(|rule| (backends(rule)[0].1, backends(rule)[1].1)).collect()
+    }
+
+    fn undo() -> Undo {
+        let backend = |name: &str| Backend { name: name.into(), port: 8080 };
+        Undo::Live { release: "r".into(), uid: "u".into(), old: backend("trackx"), new: backend("trackx-b") }
+    }
+
+    #[test]
+    fn a_touch_raises_the_fence_and_changes_nothing_else() {
+        let live = fenced(&[rule(&["/"])], 7);
+        let ops = patch(&live, Fence::At(7), &[Edit::Touch]).unwrap();
+        let after = apply(&live, &ops).unwrap();
+        assert_eq!(fence_of(&after), Some(8));
+        assert_eq!(after["spec"], live["spec"]);
+        assert_eq!(ops[0], json!({"op": "test", "path": "/metadata/uid", "value": "uid-trackx"}));
+        assert_eq!(ops[1], json!({"op": "test", "path": "/metadata/annotations/pilothouse.dev~1fence", "value": "7"}));
+    }
+
+    #[test]
+    fn the_fence_comes_from_the_intent_and_a_wrong_one_fails() {
+        let live = fenced(&[rule(&["/"])], 8);
+        let ops = patch(&live, Fence::At(7), &[to(Rules::All, Side::New)]).unwrap();
+        assert!(apply(&live, &ops).is_err());
+        let mut recreated = fenced(&[rule(&["/"])], 7);
+        recreated["metadata"]["uid"] = json!("another");
+        let ops = patch(&fenced(&[rule(&["/"])], 7), Fence::At(7), &[Edit::Touch]).unwrap();
+        assert!(apply(&recreated, &ops).is_err());
+    }
+
+    #[test]
+    fn the_first_fence_rests_on_the_resource_version_and_creates_the_map_only_where_there_is_none() {
+        let live = base(&[rule(&["/"])]);
+        let ops = patch(&live, Fence::First, &[Edit::Undo(&undo())]).unwrap();
+        let after = apply(&live, &ops).unwrap();
+        assert_eq!(fence_of(&after), Some(1));
+        assert_eq!(Undo::parse(&after), Some(Ok(undo())));
+        let mut annotated = live.clone();
+        annotated["metadata"]["annotations"] = json!({"team": "x"});
+        assert!(apply(&annotated, &ops).is_err(), "the map was made by somebody else meanwhile");
+        let ops = patch(&annotated, Fence::First, &[Edit::Undo(&undo())]).unwrap();
+        let after = apply(&annotated, &ops).unwrap();
+        assert_eq!(after["metadata"]["annotations"]["team"], "x");
+        annotated["metadata"]["resourceVersion"] = json!("8");
+        assert!(apply(&annotated, &ops).is_err());
+        assert!(matches!(patch(&after, Fence::First, &[]), Err(PatchError::HasFence { .. })));
+    }
+
+    #[test]
+    fn weights_of_named_rules_move_and_no_other() {
+        let live = fenced(&[rule(&["/"]), rule(&["/a"]), rule(&["/b"])], 1);
+        let ops = patch(&live, Fence::At(1), &[to(Rules::These(&[1, 2]), Side::New)]).unwrap();
+        assert_eq!(weights(&apply(&live, &ops).unwrap()), [(100, 0), (0, 100), (0, 100)]);
+        let mut changed = live.clone();
+        changed["spec"]["rules"][1]["backendRefs"][0]["weight"] = json!(99);
+        assert!(apply(&changed, &ops).is_err(), "the old weights are tested");
+    }
+
+    #[test]
+    fn all_weights_leave_other_rules_alone_and_miss_no_rule_that_came_meanwhile() {
+        let live = fenced(&[weighted(&["/"], 3, 7), foreign(json!({"method": "GET"}), "other")], 1);
+        let ops = patch(&live, Fence::At(1), &[to(Rules::All, Side::Old)]).unwrap();
+        let after = apply(&live, &ops).unwrap();
+        assert_eq!(backends(&after["spec"]["rules"][0]), [("trackx".to_owned(), 100), ("trackx-b".to_owned(), 0)]);
+        assert_eq!(after["spec"]["rules"][1], live["spec"]["rules"][1]);
+        let mut grown = live.clone();
+        grown["spec"]["rules"].as_array_mut().unwrap().push(rule(&["/new"]));
+        assert!(apply(&grown, &ops).is_err());
+    }
+
+    #[test]
+    fn a_missing_weight_is_added() {
+        let mut live = fenced(&[rule(&["/"])], 1);
+        live["spec"]["rules"][0]["backendRefs"] = json!([{"name": "trackx-b"}, {"name": "trackx"}]);
+        let ops = patch(&live, Fence::At(1), &[to(Rules::All, Side::Old)]).unwrap();
+        assert_eq!(weights(&apply(&live, &ops).unwrap()), [(0, 100)]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error_and_never_a_partial_patch() {
+        let live = fenced(&[rule(&["/"]), foreign(json!({}), "other")], 1);
+        let error = |edits: &[Edit]| patch(&live, Fence::At(1), edits).unwrap_err();
+        assert!(matches!(error(&[to(Rules::These(&[0, 1]), Side::New)]), PatchError::NoSlotRule { rule: 2, .. }));
+        assert!(matches!(error(&[to(Rules::These(&[5]), Side::New)]), PatchError::NoSlotRule { rule: 6, .. }));
+        let stranger = Edit::Weights { rules: Rules::All, old: "trackx", new: "nobody", to: Side::New };
+        assert!(matches!(error(&[stranger]), PatchError::NoSlotRules { .. }));
+        assert!(matches!(error(&[Edit::Matches(&[json!([])])]), PatchError::RuleCount { found: 2, expected: 1, .. }));
+        let field = Edit::Set { pointer: "/spec/none/x", value: &json!(1) };
+        assert!(matches!(error(&[field]), PatchError::NoParent { .. }));
+        assert!(matches!(patch(&live, Fence::At(u64::MAX), &[]), Err(PatchError::FenceFull { .. })));
+        assert!(matches!(patch(&json!({}), Fence::At(1), &[]), Err(PatchError::NotRead { .. })));
+    }
+
+    #[test]
+    fn matches_are_exchanged_only_while_backends_are_as_they_were_read() {
+        let live = fenced(&[rule(&["/"]), rule(&["/a"])], 1);
+        let matches = [Value::Null, json!([{"path": {"type": "PathPrefix", "value": "/z"}}])];
+        let ops = patch(&live, Fence::At(1), &[Edit::Matches(&matches)]).unwrap();
+        let after = apply(&live, &ops).unwrap();
+        assert_eq!(after["spec"]["rules"][0], live["spec"]["rules"][0]);
+        assert_eq!(after["spec"]["rules"][1]["matches"], matches[1]);
+        let mut shifted = live.clone();
+        shifted["spec"]["rules"][1]["backendRefs"][1]["weight"] = json!(5);
+        assert!(apply(&shifted, &ops).is_err());
+    }
+
+    #[test]
+    fn several_edits_are_one_patch() {
+        let mut live = fenced(&[weighted(&["/"], 0, 100)], 4);
+        live["metadata"]["annotations"][UNDO] = json!(Undo::Retired { version: "1".into() }.text());
+        let ops = patch(&live, Fence::At(4), &[Edit::Undo(&undo()), to(Rules::All, Side::Old)]).unwrap();
+        let after = apply(&live, &ops).unwrap();
+        assert_eq!((fence_of(&after), Undo::parse(&after)), (Some(5), Some(Ok(undo()))));
+        assert_eq!(weights(&after), [(100, 0)]);
+        live["metadata"]["annotations"][UNDO] = json!("changed");
+        assert!(apply(&live, &ops).is_err());
+    }
+
+    #[test]
+    fn a_field_is_set_with_a_test_of_what_was_there() {
+        let live = json!({"metadata": {"uid": "u", "resourceVersion": "1", "annotations": {FENCE: "1"}},
+                          "spec": {"replicas": 2}});
+        let edits = [
+            Edit::Set { pointer: "/spec/replicas", value: &json!(0) },
+            Edit::Set { pointer: "/spec/paused", value: &json!(true) },
+        ];
+        let ops = patch(&live, Fence::At(1), &edits).unwrap();
+        assert_eq!(apply(&live, &ops).unwrap()["spec"], json!({"replicas": 0, "paused": true}));
+        let mut other = live.clone();
+        other["spec"]["replicas"] = json!(3);
+        assert!(apply(&other, &ops).is_err());
+        other["spec"] = json!({"replicas": 2, "paused": false});
+        assert!(apply(&other, &ops).is_err(), "the field was not there when the object was read");
+    }
+
+    #[test]
+    fn a_test_for_null_passes_only_where_the_parent_exists() {
+        let object = json!({"metadata": {"name": "x"}, "list": [1]});
+        let null = |path: &str| json!({"op": "test", "path": path, "value": null});
+        assert!(apply(&object, &[null("/metadata/annotations")]).is_ok());
+        assert!(apply(&object, &[null("/status/phase")]).is_err());
+        assert!(apply(&object, &[null("/metadata/name")]).is_err());
+        assert!(apply(&object, &[null("/list/5")]).is_err());
+        assert!(apply(&object, &[json!({"op": "test", "path": "/nothing"})]).is_err());
+        assert!(apply(&object, &[json!({"op": "replace", "path": "/nothing", "value": 1})]).is_err());
+    }
+}

@@ -198,3 +198,123 @@ fn host_name(host: &str) -> String {
     };
     name.to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{base, foreign, route};
+    use super::*;
+    use serde_json::json;
+
+    const LATER: &str = "2026-05-01T00:00:00Z";
+    const EARLY: &str = "2025-05-01T00:00:00Z";
+
+    fn get<'a>(path: &'a str, headers: &'a [(&'a str, &'a str)]) -> Request<'a> {
+        Request { host: "app.example.com", path, method: "GET", headers, query: &[] }
+    }
+
+    fn one(name: &str, created: &str, matching: Value) -> Value {
+        route(name, created, &[foreign(matching, name)])
+    }
+
+    fn prefix(path: &str) -> Value {
+        json!({"path": {"type": "PathPrefix", "value": path}})
+    }
+
+    fn with_headers(path: &str, names: &[&str]) -> Value {
+        let headers: Vec<Value> = names.iter().map(|n| json!({"name": n, "value": "1"})).collect();
+        json!({"path": {"type": "PathPrefix", "value": path}, "headers": headers})
+    }
+
+    /// The name of the route that takes the request.
+    fn taken<'a>(routes: &[&'a Value], request: &Request) -> Option<&'a str> {
+        winner(routes, request).map(|hit| name_of(routes[hit.route]))
+    }
+
+    #[test]
+    fn a_header_beats_none_and_two_beat_one_even_in_a_newer_route() {
+        let all = one("all", EARLY, prefix("/"));
+        let x = one("x", LATER, with_headers("/", &["x"]));
+        let xy = one("xy", LATER, with_headers("/", &["x", "y"]));
+        let routes = [&all, &x, &xy];
+        assert_eq!(taken(&routes, &get("/", &[])), Some("all"));
+        assert_eq!(taken(&routes, &get("/", &[("X", "1")])), Some("x"));
+        assert_eq!(taken(&routes, &get("/", &[("x", "1"), ("y", "1")])), Some("xy"));
+    }
+
+    #[test]
+    fn a_longer_prefix_beats_a_header_and_an_exact_path_beats_both() {
+        let header = one("header", EARLY, with_headers("/", &["x"]));
+        let longer = one("longer", LATER, prefix("/api"));
+        let exact = one("exact", LATER, json!({"path": {"type": "Exact", "value": "/api/v1"}}));
+        let routes = [&header, &longer, &exact];
+        let x = [("x", "1")];
+        assert_eq!(taken(&routes, &get("/", &x)), Some("header"));
+        assert_eq!(taken(&routes, &get("/api/v2", &x)), Some("longer"));
+        assert_eq!(taken(&routes, &get("/api/v1", &x)), Some("exact"));
+    }
+
+    #[test]
+    fn a_method_beats_headers_and_a_header_beats_query_parameters() {
+        let method = one("method", LATER, json!({"method": "GET"}));
+        let header = one("header", LATER, with_headers("/", &["x"]));
+        let query =
+            one("query", EARLY, json!({"queryParams": [{"name": "q", "value": "1"}, {"name": "r", "value": "1"}]}));
+        let request = Request { query: &[("q", "1"), ("r", "1")], ..get("/", &[("x", "1")]) };
+        assert_eq!(taken(&[&method, &header, &query], &request), Some("method"));
+        assert_eq!(taken(&[&header, &query], &request), Some("header"));
+        assert_eq!(taken(&[&query], &request), Some("query"));
+    }
+
+    #[test]
+    fn equal_matches_go_to_the_older_route_then_by_name_then_to_the_first_rule() {
+        let (old, new) = (one("z-old", EARLY, prefix("/")), one("a-new", LATER, prefix("/")));
+        assert_eq!(taken(&[&new, &old], &get("/", &[])), Some("z-old"));
+        let (a, b) = (one("a", LATER, prefix("/")), one("b", LATER, prefix("/")));
+        assert_eq!(taken(&[&b, &a], &get("/", &[])), Some("a"));
+        let mut unborn = one("a-unborn", LATER, prefix("/"));
+        unborn["metadata"]["creationTimestamp"] = Value::Null;
+        assert_eq!(taken(&[&unborn, &b], &get("/", &[])), Some("b"), "a route that does not exist yet is the youngest");
+        let two = base(&[foreign(prefix("/x"), "s"), foreign(prefix("/"), "s"), foreign(prefix("/"), "s")]);
+        assert_eq!(winner(&[&two], &get("/", &[])), Some(Hit { route: 0, rule: 1, matched: 0 }));
+    }
+
+    #[test]
+    fn the_most_specific_hostname_is_asked_first() {
+        let on = |name: &str, hosts: Value| {
+            let mut route = one(name, EARLY, prefix("/"));
+            route["spec"]["hostnames"] = hosts;
+            route
+        };
+        let any = on("any", Value::Null);
+        let wide = on("wide", json!(["*.example.com"]));
+        let deep = on("deep", json!(["*.app.example.com"]));
+        let exact = on("exact", json!(["x.app.example.com", "example.com"]));
+        let routes = [&any, &wide, &deep, &exact];
+        for (host, expected) in [
+            ("x.app.example.com", "exact"),
+            ("X.App.Example.com:8443", "exact"),
+            ("y.app.example.com", "deep"),
+            ("a.b.example.com", "wide"),
+            ("example.com", "exact"),
+            ("other.org", "any"),
+        ] {
+            assert_eq!(taken(&routes, &Request { host, ..get("/", &[]) }), Some(expected), "{host}");
+        }
+        assert_eq!(taken(&[&wide], &Request { host: "example.com", ..get("/", &[]) }), None);
+    }
+
+    #[test]
+    fn a_request_that_nothing_matches_has_no_winner() {
+        assert_eq!(winner(&[], &get("/", &[])), None);
+        assert_eq!(taken(&[&one("x", EARLY, prefix("/x"))], &get("/", &[])), None);
+        let regex = one("regex", EARLY, json!({"path": {"type": "RegularExpression", "value": "/.*"}}));
+        assert_eq!(taken(&[&regex, &one("all", LATER, prefix("/"))], &get("/", &[])), Some("all"));
+    }
+
+    #[test]
+    fn an_exact_header_beats_a_regex_one_of_an_older_route() {
+        let regex = json!({"headers": [{"type": "RegularExpression", "name": "x", "value": "."}]});
+        let (regex, exact) = (one("regex", EARLY, regex), one("exact", LATER, with_headers("/", &["x"])));
+        assert_eq!(taken(&[&regex, &exact], &get("/", &[("x", "1")])), Some("exact"));
+    }
+}
