@@ -196,7 +196,7 @@ fn rule_at<'a>(routes: &[&'a Value], hit: Hit) -> &'a Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn each_listed_customer_is_taken_by_the_one_intended_rule_and_everybody_else_by_the_base(case in any_case()) {
