@@ -11,15 +11,13 @@ use crate::model::{Component, CustomerId, Finding, Level, Slot, Wave, Weight, na
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The longest name of an object.
-const MAX_NAME: usize = 253;
-
 /// What the managed routes of a release are made from.
 #[derive(Clone, Debug)]
 pub struct Install<'a> {
     /// The base route.
     pub base: &'a Value,
-    /// All other HTTPRoutes that can be seen, without the release's own.
+    /// All other HTTPRoutes that can be seen, without the release's own. Empty when the layout of a release under way
+    /// is computed again: neighbours decide whether it may start, never what it is.
     pub others: Vec<&'a Value>,
     /// The component whose slots the rules hold.
     pub component: &'a Component,
@@ -77,7 +75,6 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
     let mut findings = base_findings(base, component, header);
     findings.extend(neighbour_findings(base, &install.others, component, header));
     findings.extend(customer_findings(install));
-    findings.extend(name_findings(install));
     let undo = Undo::live(base, component, install.old, install.release, install.uid);
     let (undo, shape) = match (undo, shape(base, component)) {
         (Ok(undo), Ok(shape)) => (undo, shape),
@@ -232,21 +229,6 @@ fn add_rule(cells: &mut Vec<Cells>, wave: u32, index: usize) {
 fn route_name(install: &Install, number: usize) -> String {
     let digits: String = install.uid.chars().filter(char::is_ascii_hexdigit).take(8).collect();
     format!("{}-ph-{}-{number:02}", name_of(install.base), digits.to_ascii_lowercase())
-}
-
-/// Refuses names of managed routes that are too long or already taken.
-fn name_findings(install: &Install) -> Vec<Finding> {
-    let longest = route_name(install, 9999);
-    if longest.len() <= MAX_NAME {
-        return Vec::new();
-    }
-    vec![Finding::refuse(
-        "route.name-too-long",
-        format!(
-            "the name of HTTPRoute {} leaves no room for names of managed routes: rename it",
-            name_of(install.base)
-        ),
-    )]
 }
 
 /// Refuses a customer who would be taken by two rules.
