@@ -1,6 +1,6 @@
 //! The managed routes of a release: which rules they hold, which customers each rule takes, what moves together.
 
-use super::backend::{SlotRefs, namespace_of, rules_of, slot_refs};
+use super::backend::{SlotRefs, list, namespace_of, rules_of, slot_refs};
 use super::check::{base_findings, neighbour_findings};
 use super::marks::{BASE_LABEL, FENCE, MANAGED_BY, MANAGED_BY_LABEL, RELEASE, UNDO, Undo};
 use super::matching::{Match, matches_of};
@@ -49,7 +49,8 @@ pub struct Layout {
 pub struct ManagedRoute {
     /// Its name.
     pub name: String,
-    /// The body of the POST: every rule at old = 100 and matching a placeholder that no request carries.
+    /// The body of the POST: every rule at old = 100 and matching a placeholder that no request carries. It carries the
+    /// fence 0, so that the first patch tests a fence and not a resourceVersion that each status update changes.
     pub object: Value,
     /// Each rule's matches once armed, by rule; pinned rules keep their placeholder.
     pub armed: Vec<Value>,
@@ -172,13 +173,11 @@ fn with_header<'a>(
 ) -> Value {
     let values = values.into_iter();
     let one = |matching: &Value, value: &str| {
-        let mut matching = matching.clone();
-        let condition = json!({"type": "Exact", "name": header, "value": value});
-        match matching.get_mut("headers").and_then(Value::as_array_mut) {
-            Some(headers) => headers.push(condition),
-            None => matching["headers"] = Value::Array(vec![condition]),
-        }
-        matching
+        let mut headers = list(&matching["headers"]).to_vec();
+        headers.push(json!({"type": "Exact", "name": header, "value": value}));
+        let mut fields = matching.as_object().cloned().unwrap_or_default();
+        fields.insert("headers".to_owned(), Value::Array(headers));
+        Value::Object(fields)
     };
     matches.iter().flat_map(|matching| values.clone().map(move |value| one(matching, value))).collect()
 }
