@@ -188,14 +188,26 @@ fn unknown(why: &str) -> Judged {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::api::profile_names;
-    use crate::model::{Authentication, MetricsEndpoint, MetricsSource, Span};
+    use crate::model::{Authentication, MetricNames, MetricsEndpoint, MetricsSource, Span};
 
     pub fn source() -> MetricsSource {
         MetricsSource {
             endpoint: MetricsEndpoint::None,
             auth: Authentication::None,
-            names: profile_names("app").unwrap(),
+            names: MetricNames {
+                started: "app_requests_started_total".into(),
+                finished: "app_requests_total".into(),
+                duration: "app_request_duration_seconds".into(),
+                inflight: "app_inflight".into(),
+                inflight_by_customer: "app_inflight_by_customer".into(),
+                oldest: "app_oldest_transaction_age_seconds".into(),
+                label_namespace: "namespace".into(),
+                label_pod: "pod".into(),
+                label_slot: "slot".into(),
+                label_customer: "customer".into(),
+                label_code: "code".into(),
+                label_kind: "kind".into(),
+            },
             slot_values: ["blue".into(), "green".into()],
             interval: None,
         }

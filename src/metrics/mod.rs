@@ -10,8 +10,5 @@ mod source;
 
 pub use poll::{Poller, Polling, period, spawn};
 
-/// Tells the time on the console's clock.
-pub type Clock = std::sync::Arc<dyn Fn() -> crate::model::Timestamp + Send + Sync>;
-
 #[cfg(test)]
 mod tests;

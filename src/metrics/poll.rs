@@ -1,8 +1,8 @@
 //! Asking the metrics source again and again.
 
-use super::Clock;
 use super::profile;
 use super::source::{Prometheus, Question, Range};
+use crate::cluster::Clock;
 use crate::core::{Event, GateAnswer, GateQuery, MetricsRequest};
 use crate::gate::step;
 use crate::model::{Batch, Family, LabelledPoints, Reading, Span, Timestamp};
