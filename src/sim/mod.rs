@@ -2,6 +2,7 @@
 //!
 //! It speaks HTTP only: the real adapters are what tests run against it. All time is tokio's.
 
+mod promql;
 mod scenario;
 mod wire;
 
