@@ -6,5 +6,5 @@ mod promql;
 mod scenario;
 mod wire;
 
-pub use scenario::{App, Fault, FaultKind, Scenario, Timing};
+pub use scenario::{App, Fault, FaultKind, Lasts, RingShape, Scenario, Timing, When};
 pub use wire::{LivePod, Traffic};
