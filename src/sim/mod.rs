@@ -4,7 +4,9 @@
 
 mod promql;
 mod scenario;
+mod traffic;
 mod wire;
 
 pub use scenario::{App, Fault, FaultKind, Lasts, RingShape, Scenario, Timing, When};
+pub use traffic::{SimTraffic, Totals};
 pub use wire::{LivePod, Traffic};

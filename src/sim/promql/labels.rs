@@ -17,6 +17,7 @@ impl Labels {
     }
 
     /// Makes a set from literal pairs.
+    #[cfg(test)]
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         Self::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
