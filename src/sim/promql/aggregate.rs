@@ -55,12 +55,63 @@ fn top(spec: &Aggregate<'_>, samples: Vec<Sample>, k: f64) -> Result<Vec<Sample>
         return Err(format!("Scalar value {k} overflows int64"));
     }
     let count = if k < 1.0 { 0 } else { k as usize };
-    let chosen = |(_, mut group): (Labels, Vec<Sample>)| {
-        sort(&mut group, spec.op == AggregateOp::Topk);
-        group.truncate(count);
-        group
+    let descending = spec.op == AggregateOp::Topk;
+    let chosen = |(_, group): (Labels, Vec<Sample>)| {
+        let mut kept = outermost(group, count, descending);
+        sort(&mut kept, descending);
+        kept
     };
     Ok(grouped(samples, |s| group_of(spec, &s.labels)).into_iter().flat_map(chosen).collect())
+}
+
+/// Keeps the greatest (else the least) elements in a heap, exactly as Prometheus 2.42 does: among equal values its heap
+/// decides which ones stay.
+fn outermost(group: Vec<Sample>, count: usize, greatest: bool) -> Vec<Sample> {
+    let beyond = |a: &Sample, b: &Sample| if greatest { a.value < b.value } else { a.value > b.value };
+    let before = |a: &Sample, b: &Sample| a.value.is_nan() || beyond(a, b);
+    let mut heap: Vec<Sample> = Vec::new();
+    for sample in group {
+        if heap.len() == count {
+            match heap.first() {
+                Some(root) if beyond(root, &sample) || root.value.is_nan() => {}
+                _ => continue,
+            }
+            let last = heap.len() - 1;
+            heap.swap(0, last);
+            heap.truncate(last);
+            sink(&mut heap, before);
+        }
+        heap.push(sample);
+        rise(&mut heap, before);
+    }
+    heap
+}
+
+fn rise(heap: &mut [Sample], before: impl Fn(&Sample, &Sample) -> bool) {
+    let mut child = heap.len().saturating_sub(1);
+    while child > 0 {
+        let parent = (child - 1) / 2;
+        if !heap.get(child).zip(heap.get(parent)).is_some_and(|(a, b)| before(a, b)) {
+            return;
+        }
+        heap.swap(child, parent);
+        child = parent;
+    }
+}
+
+fn sink(heap: &mut [Sample], before: impl Fn(&Sample, &Sample) -> bool) {
+    let is_before =
+        |heap: &[Sample], a: usize, b: usize| heap.get(a).zip(heap.get(b)).is_some_and(|(a, b)| before(a, b));
+    let mut parent = 0;
+    loop {
+        let left = 2 * parent + 1;
+        let child = if is_before(heap, left + 1, left) { left + 1 } else { left };
+        if !is_before(heap, child, parent) {
+            return;
+        }
+        heap.swap(child, parent);
+        parent = child;
+    }
 }
 
 fn count_values(spec: &Aggregate<'_>, samples: Vec<Sample>, label: &str, now_ms: i64) -> Result<Vec<Sample>, String> {

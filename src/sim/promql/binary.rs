@@ -95,7 +95,6 @@ fn compute(op: Operator, a: f64, b: f64) -> Computed {
         Operator::Div => Computed::Number(a / b),
         Operator::Mod => Computed::Number(a % b),
         Operator::Pow => Computed::Number(a.powf(b)),
-        Operator::Atan2 => Computed::Number(a.atan2(b)),
         Operator::Equal => Computed::Holds(a == b),
         Operator::NotEqual => Computed::Holds(a != b),
         Operator::Less => Computed::Holds(a < b),

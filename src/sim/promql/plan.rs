@@ -6,9 +6,8 @@ use super::store::{Samples, Store};
 use super::value::Kind;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::token::{
-    T_ADD, T_ATAN2, T_AVG, T_BOTTOMK, T_COUNT, T_COUNT_VALUES, T_DIV, T_EQLC, T_GROUP, T_GTE, T_GTR, T_LAND, T_LOR,
-    T_LSS, T_LTE, T_LUNLESS, T_MAX, T_MIN, T_MOD, T_MUL, T_NEQ, T_POW, T_QUANTILE, T_STDDEV, T_STDVAR, T_SUB, T_SUM,
-    T_TOPK,
+    T_ADD, T_AVG, T_BOTTOMK, T_COUNT, T_COUNT_VALUES, T_DIV, T_EQLC, T_GROUP, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS,
+    T_LTE, T_LUNLESS, T_MAX, T_MIN, T_MOD, T_MUL, T_NEQ, T_POW, T_QUANTILE, T_STDDEV, T_STDVAR, T_SUB, T_SUM, T_TOPK,
 };
 use promql_parser::parser::{
     self, AggregateExpr, AtModifier, BinaryExpr, Call, Expr, LabelModifier, Offset, SubqueryExpr,
@@ -133,8 +132,6 @@ pub enum Operator {
     Mod,
     /// `^`.
     Pow,
-    /// `atan2`.
-    Atan2,
     /// `==`.
     Equal,
     /// `!=`.
@@ -385,7 +382,6 @@ fn operator(binary: &BinaryExpr) -> Result<Operator, String> {
         T_DIV => Operator::Div,
         T_MOD => Operator::Mod,
         T_POW => Operator::Pow,
-        T_ATAN2 => Operator::Atan2,
         T_EQLC => Operator::Equal,
         T_NEQ => Operator::NotEqual,
         T_LSS => Operator::Less,

@@ -86,6 +86,8 @@ fn rates_are_summed_over_the_labels_asked_for() {
         lines(&s, "topk(2, req)", 20_000),
         ["{__name__=req,code=200,pod=p1,slot=a} 200", "{__name__=req,code=200,pod=p2,slot=a} 100"]
     );
+    let ties = store(&[("t{p=1}", &[(0, 5.0)]), ("t{p=2}", &[(0, 5.0)]), ("t{p=3}", &[(0, 9.0)])]);
+    assert_eq!(lines(&ties, "topk(2, t)", 0), ["{__name__=t,p=2} 5", "{__name__=t,p=3} 9"], "as Prometheus' heap");
     assert_eq!(lines(&s, r#"count_values("v", up)"#, 20_000), ["{v=0} 1", "{v=1} 1"]);
 }
 
@@ -192,6 +194,7 @@ fn what_is_not_supported_is_refused_even_where_nothing_would_match() {
         "max_over_time(x[5m:])",
         "histogram_stddev(x)",
         "hour()",
+        "x atan2 y",
         r#"x{a="1" or b="2"}"#,
         "x and on (a) limit_ratio(0.5, x)",
         "x[5m] + 1",
