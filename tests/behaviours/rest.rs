@@ -13,6 +13,8 @@ pub struct Answer {
     pub code: u16,
     /// The body; `null` when it is not JSON.
     pub body: Value,
+    /// Whether it says when it was made; the product takes server time from it.
+    pub dated: bool,
 }
 
 impl Answer {
@@ -52,18 +54,14 @@ impl Patch {
 /// An API server.
 #[derive(Clone)]
 pub struct Rest {
-    client: kube::Client,
+    /// Its connection and credentials.
+    pub client: kube::Client,
 }
 
 impl Rest {
     /// Uses a client's connection and credentials.
     pub fn new(client: kube::Client) -> Self {
         Self { client }
-    }
-
-    /// The client itself.
-    pub fn client(&self) -> kube::Client {
-        self.client.clone()
     }
 
     /// Reads a path, query included.
@@ -131,7 +129,8 @@ impl Rest {
         Ok(watched)
     }
 
-    async fn send(&self, method: &str, path: &str, content_type: &str, body: Option<&Value>) -> Result<Answer> {
+    /// Sends any request; `content_type` may be empty.
+    pub async fn send(&self, method: &str, path: &str, content_type: &str, body: Option<&Value>) -> Result<Answer> {
         let mut request = http::Request::builder().method(method).uri(path).header("accept", "application/json");
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
@@ -140,8 +139,9 @@ impl Rest {
         let response =
             self.client.send(request.body(body)?).await.wrap_err_with(|| format!("{method} {path} got no answer"))?;
         let code = response.status().as_u16();
+        let dated = response.headers().contains_key(http::header::DATE);
         let bytes = response.into_body().collect().await.wrap_err_with(|| format!("{method} {path}"))?.to_bytes();
-        Ok(Answer { code, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        Ok(Answer { code, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), dated })
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the rig proves.
 
+mod answers;
+mod judge;
+mod release;
 mod smoke;
 
 use crate::cluster::Cluster;
@@ -17,6 +20,15 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     let mut failed = Vec::new();
     if options.wants("smoke") {
         note(&mut failed, "smoke", smoke::run(&cluster).await);
+    }
+    if options.wants("behaviours") {
+        note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
+    }
+    if options.wants("release") {
+        note(&mut failed, "release", release::release(&cluster).await);
+    }
+    if options.wants("rollback") {
+        note(&mut failed, "rollback", release::rollback(&cluster).await);
     }
     if failed.is_empty() {
         println!("rig: all passed");

@@ -8,9 +8,12 @@
 mod behaviours;
 mod checks;
 mod cluster;
+mod console;
 mod load;
 mod objects;
 mod outside;
+#[path = "../robot/mod.rs"]
+mod robot;
 
 use outside::{Mode, Options};
 use std::process::ExitCode;

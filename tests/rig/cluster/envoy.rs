@@ -34,7 +34,7 @@ pub async fn start(inner: &Inner, pod: &Pod) -> Result<String> {
     secret_files(&inner.rest, &namespace, "envoy", &home.join("certs")).await?;
     fs::create_dir_all(home.join("sds"))?;
     let config: ConfigMap =
-        Api::namespaced(inner.rest.client(), &namespace).get(&sds_config_map(pod).unwrap_or_default()).await?;
+        Api::namespaced(inner.rest.client.clone(), &namespace).get(&sds_config_map(pod).unwrap_or_default()).await?;
     for (file, text) in config.data.unwrap_or_default() {
         fs::write(home.join("sds").join(file), text)?;
     }
@@ -58,7 +58,7 @@ pub async fn start(inner: &Inner, pod: &Pod) -> Result<String> {
 
 /// Writes a Secret's values as files.
 pub async fn secret_files(rest: &Rest, namespace: &str, name: &str, folder: &Path) -> Result<()> {
-    let secret: Secret = Api::namespaced(rest.client(), namespace).get(name).await?;
+    let secret: Secret = Api::namespaced(rest.client.clone(), namespace).get(name).await?;
     fs::create_dir_all(folder)?;
     for (file, bytes) in secret.data.unwrap_or_default() {
         fs::write(folder.join(file), bytes.0)?;

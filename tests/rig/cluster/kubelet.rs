@@ -92,7 +92,7 @@ impl Kubelet {
     }
 
     async fn serve(self) {
-        let pods: kube::Api<Pod> = kube::Api::all(self.inner.rest.client());
+        let pods: kube::Api<Pod> = kube::Api::all(self.inner.rest.client.clone());
         let mut listed = BTreeSet::new();
         let mut events = std::pin::pin!(watcher::watcher(pods, watcher::Config::default()));
         while let Some(event) = events.next().await {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Upper bounds of the duration histogram, in seconds.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0];
@@ -72,11 +72,6 @@ impl Metrics {
     /// Pieces of work that are open.
     pub fn open(&self) -> usize {
         self.counts().open.len()
-    }
-
-    /// The age of the oldest open piece of work.
-    pub fn oldest(&self) -> Option<Duration> {
-        self.counts().open.values().map(|open| open.since.elapsed()).max()
     }
 
     /// Prints everything in the text format of Prometheus.

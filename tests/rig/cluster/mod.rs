@@ -126,11 +126,6 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Connects as another user.
-    pub async fn as_user(&self, user: &str) -> Result<Rest> {
-        connect(&self.kubeconfig(user)).await
-    }
-
     /// The kubeconfig of a user.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.run.join(format!("{user}.conf"))
