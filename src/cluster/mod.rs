@@ -1,1 +1,28 @@
-//! .
+//! The Kubernetes adapters: connecting, watching, reading with quorum, and one attempt per write. They decide nothing.
+//!
+//! Every call has a deadline of its own on tokio's clock, so that a paused clock in a test moves them, too.
+
+mod client;
+mod connect;
+mod follow;
+mod identity;
+mod read;
+mod read_only;
+mod stream;
+mod watch;
+mod wire;
+mod write;
+
+pub use client::{DriveClient, ReadClient};
+pub use connect::{ConnectError, Connected, Target, connect};
+pub use identity::identity;
+pub use read::read;
+pub use read_only::{ReadOnly, Refused};
+pub use watch::{WatchSpec, Watches, watch};
+pub use write::write;
+
+/// Tells the time on the console's clock.
+pub type Clock = std::sync::Arc<dyn Fn() -> crate::model::Timestamp + Send + Sync>;
+
+#[cfg(test)]
+mod tests;

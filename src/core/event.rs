@@ -1,7 +1,7 @@
 //! Everything that can arrive.
 
 use super::{Command, OpId};
-use crate::model::{Batch, Outcome, Reading, ResourceKind, Timestamp};
+use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Timestamp};
 use serde_json::Value;
 
 /// Something that arrived; the only way into the core.
@@ -101,9 +101,6 @@ pub struct GateAnswer {
     /// One answer per query; each series with its labels.
     pub answers: Vec<Reading<Vec<LabelledPoints>>>,
 }
-
-/// A series of a range query: its labels and its points (milliseconds, value).
-pub type LabelledPoints = (Vec<(String, String)>, Vec<(i64, f64)>);
 
 /// Who we are and what we may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,10 +10,11 @@ mod state;
 mod view;
 mod world;
 
+pub use crate::model::LabelledPoints;
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LabelledPoints, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use state::{Setup, State, preview, update, view};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,

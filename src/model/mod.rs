@@ -23,7 +23,7 @@ pub use plan::{
     MetricNames, MetricsEndpoint, MetricsSource, Plan, SlotPair, StreamKind, StreamPolicy,
 };
 pub use ring::{Membership, Ring, RingSelect, UNLISTED, Wave, resolve};
-pub use sample::{Batch, Family, RawSeries};
+pub use sample::{Batch, Family, LabelledPoints, RawSeries};
 pub use series::Series;
 pub use span::{Share, Span};
 

@@ -52,6 +52,9 @@ pub struct RawSeries {
     pub points: Vec<(i64, f64)>,
 }
 
+/// A series of a query's answer: its labels and its points (milliseconds since the epoch, value), oldest first.
+pub type LabelledPoints = (Vec<(String, String)>, Vec<(i64, f64)>);
+
 /// One round of questions to the metrics source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {

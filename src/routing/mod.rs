@@ -1,1 +1,38 @@
-//! .
+//! Which rule takes a request, and which routes a release needs: pure functions over HTTPRoutes as JSON.
+//!
+//! HTTPRoutes are read leniently and never turned into closed structs: a typed round trip would drop fields it does
+//! not know. In reading order: what the rules say ([`winner`], [`Table`], [`backends`]), what refuses a release
+//! ([`check`]), the managed routes of a release ([`compile`]), the marks on them ([`Undo`]), how they are written
+//! ([`patch`]), and what is live ([`placements`], [`acceptance`]).
+
+mod backend;
+mod check;
+mod layout;
+mod live;
+mod marks;
+mod matching;
+mod owned;
+mod patch;
+mod rivals;
+mod shape;
+mod status;
+mod table;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod properties;
+
+pub use backend::{active_slot, backends, slot_rules, weights_of};
+pub use check::check;
+pub use layout::{Install, Layout, ManagedRoute, compile};
+pub use live::{is_all_placeholder, match_count, placements, unlisted_placement};
+pub use marks::{
+    BASE_LABEL, Backend, FENCE, MANAGED_BY, MANAGED_BY_LABEL, RELEASE, SLOT_LABEL, UNDO, Undo, VERSION_LABEL, base_of,
+    fence_of, managed_selector,
+};
+pub use owned::owned_hash;
+pub use patch::{Edit, Fence, PatchError, Rules, apply, patch};
+pub use rivals::not_governed;
+pub use status::{Acceptance, acceptance};
+pub use table::{Hit, Request, Table, winner};
