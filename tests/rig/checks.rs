@@ -1,0 +1,84 @@
+//! What the rig proves.
+
+mod answers;
+mod judge;
+mod release;
+mod smoke;
+
+use crate::cluster::Cluster;
+use crate::load::{Load, Profile};
+use crate::outside::Options;
+use color_eyre::eyre::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Starts a cluster and runs the wanted parts; every part runs, also after one has failed.
+pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
+    let cluster = Cluster::start(&run).await?;
+    figure("rig.start_seconds", format!("{:.1}", cluster.started.as_secs_f64()), "s");
+    let mut failed = Vec::new();
+    if options.wants("smoke") {
+        note(&mut failed, "smoke", smoke::run(&cluster).await);
+    }
+    if options.wants("behaviours") {
+        note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
+    }
+    if options.wants("release") {
+        note(&mut failed, "release", release::release(&cluster).await);
+    }
+    if options.wants("rollback") {
+        note(&mut failed, "rollback", release::rollback(&cluster).await);
+    }
+    if failed.is_empty() {
+        println!("rig: all passed");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("rig: failed: {}", failed.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+/// Starts a cluster with its load, says how to reach it, and stays until the namespace is ended.
+pub async fn stand(run: PathBuf) -> Result<ExitCode> {
+    let cluster = Cluster::start(&run).await?;
+    let _load = Load::start(Profile::steady());
+    let text = format!(
+        "The cluster stands ({:.1} s). Its addresses are reachable inside its namespace only:\n\
+         \x20 tests/rig/enter target/debug/pilothouse                the console, as operator\n\
+         \x20 tests/rig/enter kubectl get releases,httproutes,pods   (KUBECONFIG={})\n\
+         \x20 other users: {}, {}\n\
+         \x20 logs: {}\n\
+         Stop it with tests/rig/down\n",
+        cluster.started.as_secs_f64(),
+        cluster.kubeconfig("operator").display(),
+        cluster.kubeconfig("viewer").display(),
+        cluster.kubeconfig("admin").display(),
+        run.display(),
+    );
+    write_whole(&run.join("ready"), &text)?;
+    std::future::pending::<()>().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints one measured value in the form the build collects.
+pub fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
+    println!("figure {name} {value} {unit}");
+}
+
+fn note(failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {
+    match done {
+        Ok(()) => println!("rig: {part} passed"),
+        Err(why) => {
+            println!("rig: {part} FAILED: {why:#}");
+            failed.push(part);
+        }
+    }
+}
+
+/// Nobody may read half a file.
+fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, text)?;
+    fs::rename(fresh, path)?;
+    Ok(())
+}

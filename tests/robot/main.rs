@@ -1,0 +1,110 @@
+//! The robot that plays releases reads the screens it was made for.
+
+#[path = "mod.rs"]
+mod robot;
+
+use robot::{Key, Keys, Robot};
+
+fn typed(text: &str) -> Keys {
+    text.chars().map(Key::Char).collect()
+}
+
+fn on_an_errand() -> Robot {
+    Robot::new("4.12.0", Some(1))
+}
+
+fn with_advice(advice: &str) -> String {
+    format!(" PROD  x/trackx\n┌─ rings ─┐\n│ early   │\n└─────────┘\n{advice}")
+}
+
+fn dialog(row: &str) -> String {
+    format!(" PROD  x/trackx\n│ early ┌────┐\n│ pilot │ {row}   │ 12%\n\n ▶ Space n: move wave 2 of early")
+}
+
+#[test]
+fn it_follows_the_key_the_advice_names() {
+    let keys = on_an_errand().step(&with_advice(" ▶ Space n: move wave 1 of pilot"));
+    assert_eq!(keys, Some(vec![Key::Char(' '), Key::Char('n')]));
+}
+
+#[test]
+fn it_follows_an_advice_that_takes_two_rows() {
+    let keys = on_an_errand().step(&with_advice(" > Space s: start a release; the idle slot\n   gets the new version"));
+    assert_eq!(keys, Some(vec![Key::Char(' '), Key::Char('s')]));
+}
+
+#[test]
+fn it_waits_when_the_advice_names_no_key() {
+    let waiting = " · waiting for the bake of early: 12 s of 20 s, since 03:02:58";
+    assert_eq!(on_an_errand().step(&with_advice(waiting)), None);
+}
+
+#[test]
+fn it_does_not_repeat_an_answer_at_once_but_in_time() {
+    let mut robot = on_an_errand();
+    let screen = with_advice(" ▶ Space n: move wave 1 of pilot");
+    assert!(robot.step(&screen).is_some());
+    for _ in 0..12 {
+        assert_eq!(robot.step(&screen), None);
+    }
+    assert!(robot.step(&screen).is_some());
+}
+
+#[test]
+fn it_types_the_rest_of_the_word_and_then_enter() {
+    let mut robot = on_an_errand();
+    assert_eq!(robot.step(&dialog("Type early to go: ▏")), Some(typed("early")));
+    assert_eq!(robot.step(&dialog("Type early to go: ea▏")), Some(typed("rly")));
+    assert_eq!(robot.step(&dialog("Type early to go: early▏\n│ Enter runs it.  │")), Some(vec![Key::Enter]));
+}
+
+#[test]
+fn it_leaves_a_field_that_holds_something_else() {
+    assert_eq!(on_an_errand().step(&dialog("Type early to go: pilot▏")), Some(vec![Key::Esc]));
+}
+
+#[test]
+fn it_types_nothing_before_a_dialog_takes_keys() {
+    let row = "Type early to go: ▏ │\n│ Keys are dropped for a moment: this has just appeared or changed.";
+    assert_eq!(on_an_errand().step(&dialog(row)), None);
+}
+
+#[test]
+fn it_presses_y_only_to_roll_back() {
+    assert_eq!(on_an_errand().step(&dialog("y  roll back")), Some(vec![Key::Char('y')]));
+    assert_eq!(on_an_errand().step(&dialog("y  quit")), Some(vec![Key::Esc]));
+}
+
+#[test]
+fn it_rolls_back_after_the_wave_it_was_told() {
+    let mut robot = on_an_errand();
+    robot.step(&with_advice(" ▶ Space n: move wave 1 of pilot"));
+    robot.step(&dialog("Type pilot to go: pilot▏\n│ Enter runs it.  │"));
+    assert_eq!(robot.waves, 1);
+    assert_eq!(robot.step(&with_advice(" · waiting for the settle time")), None);
+    assert_eq!(robot.step(&with_advice(" ▶ Space n: move wave 2 of early")), Some(vec![Key::Char('R')]));
+}
+
+#[test]
+fn it_starts_one_release_only() {
+    let mut robot = on_an_errand();
+    robot.step(&with_advice(" ▶ Space s: start a release"));
+    assert_eq!(robot.step(&dialog("Version: ▏")), Some(typed("4.12.0")));
+    assert_eq!(robot.step(&dialog("Version: 4.12.0▏")), Some(vec![Key::Enter]));
+    robot.step(&dialog("Type 4.12.0 to go: 4.12.0▏\n│ Enter runs it.  │"));
+    assert_eq!(robot.step(&with_advice(" ▶ Space s: start another release")), None);
+    assert!(robot.finished);
+}
+
+#[test]
+fn it_remembers_what_was_refused() {
+    let mut robot = on_an_errand();
+    assert_eq!(robot.step(&dialog("NOT NOW:\n│ metrics are 12 s old │")), Some(vec![Key::Esc]));
+    assert_eq!(robot.refusals.len(), 1);
+}
+
+#[test]
+fn keys_become_the_bytes_of_a_terminal() {
+    let keys = [Key::Char(' '), Key::Char('n'), Key::Enter, Key::Esc];
+    assert_eq!(keys.map(|key| key.to_string()).concat(), " n\r\u{1b}");
+}
