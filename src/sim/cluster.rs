@@ -47,12 +47,22 @@ pub struct Sim {
 /// Where an embedded cluster is served on loopback.
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// The address, such as `http://127.0.0.1:40123`.
+    /// The address, such as `http://127.0.0.1:40123`; requests to it need the token.
     pub url: String,
     /// The bearer token.
     pub token: String,
-    /// A kubeconfig with both.
+    /// A kubeconfig with both; it is a secret, as the token is.
     pub kubeconfig_yaml: String,
+}
+
+/// Lets in who knows the token.
+///
+/// kubectl never sends a token without TLS, so the token is accepted as the first part of the path as well: the address
+/// in the kubeconfig carries it.
+struct Guard {
+    header: String,
+    prefix: String,
+    account: Account,
 }
 
 impl SimOptions {
@@ -119,15 +129,11 @@ impl Sim {
         }
         let token = self.token();
         let account = Account { user: self.options.user.clone(), rights: Rights::All };
-        let expected = format!("Bearer {token}");
-        let guarded =
-            router(self.server.clone()).layer(middleware::from_fn(move |mut request: Request, next: Next| {
-                let known = request.headers().get(AUTHORIZATION).is_some_and(|v| v.as_bytes() == expected.as_bytes());
-                if known {
-                    request.extensions_mut().insert(account.clone());
-                }
-                next.run(request)
-            }));
+        let guard = Arc::new(Guard { header: format!("Bearer {token}"), prefix: format!("/{token}/"), account });
+        let guarded = router(self.server.clone()).layer(middleware::from_fn(move |mut request: Request, next: Next| {
+            guard.admit(&mut request);
+            next.run(request)
+        }));
         let stop = self.stop.clone();
         tokio::spawn(async move {
             // Watches end by themselves when the cluster stops; open connections do not keep it alive.
@@ -141,7 +147,7 @@ impl Sim {
             }
         });
         let url = format!("http://{address}");
-        let kubeconfig_yaml = self.kubeconfig(&url, &token)?;
+        let kubeconfig_yaml = self.kubeconfig(&format!("{url}/{token}"), &token)?;
         Ok(Served { url, token, kubeconfig_yaml })
     }
 
@@ -194,6 +200,21 @@ impl Sim {
             }],
         });
         serde_saphyr::to_string(&config).map_err(io::Error::other)
+    }
+}
+
+impl Guard {
+    /// Marks the request with its account if it carries the token, and takes the token out of its path.
+    fn admit(&self, request: &mut Request) {
+        let by_header = request.headers().get(AUTHORIZATION).is_some_and(|v| v.as_bytes() == self.header.as_bytes());
+        let text = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str).unwrap_or_default();
+        let rest = text.strip_prefix(&self.prefix).and_then(|rest| format!("/{rest}").parse().ok());
+        if by_header || rest.is_some() {
+            request.extensions_mut().insert(self.account.clone());
+        }
+        if let Some(uri) = rest {
+            *request.uri_mut() = uri;
+        }
     }
 }
 

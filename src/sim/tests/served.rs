@@ -27,6 +27,23 @@ async fn only_the_token_opens_the_door_and_the_kubeconfig_has_it() {
 }
 
 #[tokio::test]
+async fn the_token_is_taken_from_the_header_or_from_the_path_and_never_reaches_the_record() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let rig = rig();
+    let served = rig.sim.serve(TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap();
+    let ask = async |base: String, token: Option<&str>| {
+        let request = reqwest::Client::new().delete(format!("{base}/api/v1/namespaces/trackx/configmaps/x"));
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(served.url.clone(), None).await, 401);
+    assert_eq!(ask(served.url.clone(), Some(&served.token)).await, 404);
+    assert_eq!(ask(format!("{}/{}", served.url, served.token), None).await, 404);
+    assert_eq!(ask(format!("{}/{}", served.url, "0".repeat(64)), None).await, 401);
+    assert!(rig.sim.faults().writes().iter().all(|w| w.path == "/api/v1/namespaces/trackx/configmaps/x"));
+}
+
+#[tokio::test]
 async fn the_cluster_is_served_on_loopback_only() {
     let rig = rig();
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
