@@ -137,14 +137,10 @@ impl Sim {
             }));
         let stop = self.stop.clone();
         tokio::spawn(async move {
-            // Watches end by themselves when the cluster stops; open connections do not keep it alive.
-            tokio::select! {
-                () = stop.cancelled() => {}
-                served = async { axum::serve(listener, guarded).await } => {
-                    if let Err(why) = served {
-                        tracing::error!(%why, "the embedded cluster is no longer served");
-                    }
-                }
+            // Watches and requests that wait for ever end with the cluster, so every connection does.
+            let served = axum::serve(listener, guarded).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(why) = served.await {
+                tracing::error!(%why, "the embedded cluster is no longer served");
             }
         });
         let url = format!("http://{address}");

@@ -23,6 +23,8 @@ struct FakeTraffic {
     pods: Mutex<Vec<LivePod>>,
     open: Mutex<BTreeMap<String, u64>>,
     killed: Mutex<Vec<String>>,
+    crashed: Mutex<Vec<String>>,
+    lag: Mutex<Duration>,
 }
 
 impl Traffic for FakeTraffic {
@@ -41,6 +43,14 @@ impl Traffic for FakeTraffic {
     fn kill(&self, pod: &str) -> u64 {
         self.killed.lock().unwrap().push(pod.to_owned());
         self.open.lock().unwrap().remove(pod).unwrap_or(0)
+    }
+
+    fn crashed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.crashed.lock().unwrap())
+    }
+
+    fn gateway_lag(&self) -> Duration {
+        *self.lag.lock().unwrap()
     }
 
     fn prometheus(&self, path: &str, query: &str) -> (u16, Value) {
