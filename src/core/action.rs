@@ -35,6 +35,8 @@ pub enum Action {
     Customers,
     /// Shows the events.
     Events,
+    /// Narrows the customers to those that contain a text.
+    Filter,
     /// Moves the selection up.
     Up,
     /// Moves the selection down.
@@ -223,6 +225,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         "view.events",
         "all events",
         "Show the journal of this release.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Filter,
+        "view.filter",
+        "filter",
+        "Show only customers whose id, name or ring contains a text.",
         Role::Look,
         Danger::Look,
         None,

@@ -4,17 +4,39 @@
 
 mod action;
 mod command;
+mod deploy;
 mod effect;
 mod event;
+mod evidence;
+mod freeze;
+mod guard;
+mod ids;
+mod judge;
+mod lease;
+mod order;
+mod planner;
+mod poll;
+mod preflight;
+mod preview;
+mod proof;
+mod record;
+mod scope;
+mod show;
 mod state;
+mod task;
+#[cfg(test)]
+mod testbed;
+#[cfg(test)]
+mod tests;
+mod track;
 mod view;
 mod world;
 
-pub use crate::model::LabelledPoints;
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use record::is_chained;
 pub use state::{Setup, State, preview, update, view};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,

@@ -1,7 +1,19 @@
 //! The state of one console and the door into it.
 
-use super::{Command, Confirm, Effect, Event, Preview, View, World};
-use crate::model::Timestamp;
+use super::evidence::Evidence;
+use super::freeze::StartRequest;
+use super::ids::Ids;
+use super::judge::Gates;
+use super::lease::LeaseKeeper;
+use super::scope::Scope;
+use super::task::{HoldTask, Task};
+use super::{Command, Effect, Event, Identity, MetricsRequest, Mode, NoticeRow, OpId, RunningRow, Skew, Tone, World};
+use crate::api::Hold;
+use crate::model::{Finding, Plan, ResourceKind, Slot, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many notices are kept.
+const NOTICES: usize = 50;
 
 /// What a console is told when it opens.
 #[derive(Clone, Debug, Default)]
@@ -23,42 +35,281 @@ pub struct Setup {
 /// Everything one console knows.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    setup: Setup,
-    world: World,
+    pub(super) setup: Setup,
+    pub(super) world: World,
+    pub(super) evidence: Evidence,
+    pub(super) gates: Gates,
+    pub(super) ids: Ids,
+    pub(super) identity: Identity,
+    pub(super) skew: Option<Skew>,
+    last_op: u64,
+    /// What this console is writing; one thing at a time.
+    pub(super) task: Option<Task>,
+    /// A hold is never queued behind anything.
+    pub(super) hold: Option<HoldTask>,
+    /// A hold that is to begin: by whom, and why.
+    pub(super) holding: Option<(String, String)>,
+    /// No new try before this.
+    pub(super) pause: Option<Timestamp>,
+    /// Since when nothing has succeeded.
+    pub(super) failing: Option<Timestamp>,
+    pub(super) last_failure: String,
+    /// What the order under way waits for.
+    pub(super) waiting: Vec<String>,
+    /// Whether this console drove at the last look.
+    pub(super) drove: bool,
+    pub(super) lease: LeaseKeeper,
+    /// What a person has confirmed at this console and is not yet reached.
+    pub(super) mandate: Option<Mandate>,
+    pub(super) running: Option<RunningRow>,
+    /// Since when every route of the release has been accepted.
+    pub(super) accepted: Option<Timestamp>,
+    /// The plan in force: the frozen one of the release under way, else the live one.
+    pub(super) plan: Option<Plan>,
+    frozen_hash: String,
+    plan_revision: u64,
+    pub(super) plan_findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) notices: VecDeque<NoticeRow>,
+    pub(super) polled: Option<MetricsRequest>,
+    pub(super) watched: Option<String>,
+    pub(super) placed: Placed,
+    pub(super) leaving: bool,
+}
+
+/// Where the live routes send everybody; computed again when a route changes.
+#[derive(Clone, Debug, Default)]
+pub struct Placed {
+    /// By customer; `None` = unknown or mixed.
+    pub customers: BTreeMap<crate::model::CustomerId, Option<Slot>>,
+    /// Everybody else.
+    pub unlisted: Option<Slot>,
+    /// What it was computed from.
+    pub from: u64,
+}
+
+/// What a person has confirmed: the console goes on by itself until the resting phase.
+#[derive(Clone, Debug, Default)]
+pub struct Mandate {
+    /// How far it goes.
+    pub goal: Goal,
+    /// Who gave it.
+    pub by: String,
+    /// Why, where a reason was given.
+    pub reason: String,
+    /// The hold that was there when a rollback was confirmed; every other order needs none.
+    pub hold: Option<Hold>,
+    /// The release it is about, once there is one.
+    pub release: Option<String>,
+    /// A reason to pass gates that are unknown only for lack of traffic.
+    pub no_traffic: Option<String>,
+    /// A reason to retire a slot without its drain proof.
+    pub force: Option<String>,
+    /// What is to be started.
+    pub start: Option<StartRequest>,
+    /// Whether its first step was taken.
+    pub begun: bool,
+}
+
+/// How far a mandate goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// Until this console drives.
+    #[default]
+    Take,
+    /// Until Ready.
+    Start,
+    /// Until the wave with this number bakes.
+    Wave(u32),
+    /// Until Promoted.
+    Promote,
+    /// Until Done.
+    Finish,
+    /// Until RolledBack.
+    Rollback,
+    /// Until the hold is lifted; then until the resting phase that the release was on its way to.
+    Resume,
+    /// Until the ring is approved.
+    Approve(String),
 }
 
 impl State {
     /// Opens a console that knows nothing yet.
     pub fn new(setup: Setup) -> Self {
-        Self { setup, ..Self::default() }
+        let ids = Ids::new(&setup.session);
+        Self { setup, ids, ..Self::default() }
+    }
+
+    /// Returns this console's name in driver, Lease and journal: person and session.
+    pub(super) fn session_name(&self) -> String {
+        format!("{}/{}", self.setup.person, self.setup.session)
+    }
+
+    /// Returns who acts, for the record: the API server's name for the user, with user@host where they differ.
+    pub(super) fn who(&self) -> String {
+        let (user, person) = (&self.identity.user, &self.setup.person);
+        if user.is_empty() || user == person { person.clone() } else { format!("{user} ({person})") }
+    }
+
+    /// Numbers the next request to the world.
+    pub(super) fn next_op(&mut self) -> OpId {
+        self.last_op += 1;
+        OpId(self.last_op)
+    }
+
+    /// Returns the server's time, as well as it is known.
+    pub(super) fn server_now(&self, now: Timestamp) -> Timestamp {
+        self.skew.map_or(now, |skew| now + skew.server.duration_since(skew.local))
+    }
+
+    /// Returns the name of the plan this console works on.
+    pub(super) fn plan_name(&self) -> Option<String> {
+        if let Some(name) = &self.setup.plan {
+            return Some(name.clone());
+        }
+        match self.world.plan_names().as_slice() {
+            [one] => Some((*one).to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the release under way.
+    pub(super) fn active_name(&self) -> Option<String> {
+        self.world.active_release(&self.plan_name()?)
+    }
+
+    /// Returns the release under way with all that decisions need; `None` when none has been started.
+    pub(super) fn scope(&self) -> Option<Scope<'_>> {
+        let release = self.world.release(&self.active_name()?)?;
+        let frozen = release.status.frozen.as_ref()?;
+        Some(Scope { world: &self.world, release, frozen, plan: self.plan.as_ref()? })
+    }
+
+    /// Returns what this console may do.
+    pub(super) fn mode(&self) -> Mode {
+        if self.setup.watch || self.identity.may_write != Some(true) {
+            return Mode::Watch;
+        }
+        if self.drives() { Mode::Driving } else { Mode::Standby }
+    }
+
+    /// Tells whether the release under way names this console as its driver.
+    pub(super) fn drives(&self) -> bool {
+        let session = self.session_name();
+        self.active_name()
+            .and_then(|name| self.world.release(&name))
+            .and_then(|release| release.status.driver.as_ref())
+            .is_some_and(|driver| driver.session == session)
+    }
+
+    /// Puts a line on the notices.
+    pub(super) fn notice(&mut self, now: Timestamp, tone: Tone, text: impl Into<String>) {
+        let at = Some(self.server_now(now));
+        let text = text.into();
+        if self.notices.front().is_some_and(|last| last.text == text) {
+            return;
+        }
+        self.notices.push_front(NoticeRow { at, tone: Some(tone), text });
+        self.notices.truncate(NOTICES);
+    }
+
+    /// Keeps what is derived from observations: the plan in force, acceptance, placements.
+    fn refresh(&mut self, now: Timestamp) {
+        self.refresh_plan();
+        let accepted = self
+            .scope()
+            .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
+        self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
+        self.refresh_placements();
+    }
+
+    fn refresh_plan(&mut self) {
+        let Some(name) = self.plan_name() else {
+            self.plan = None;
+            return;
+        };
+        let frozen = self
+            .active_name()
+            .and_then(|active| self.world.release(&active))
+            .and_then(|release| release.status.frozen.as_ref());
+        if let Some(frozen) = frozen {
+            if self.frozen_hash != frozen.hash || self.plan.is_none() {
+                let hash = frozen.hash.clone();
+                match super::world::plan_of(&self.setup.namespace, &name, &frozen.plan) {
+                    Ok(plan) => self.plan = Some(plan),
+                    Err(findings) => self.plan_findings = findings,
+                }
+                self.frozen_hash = hash;
+            }
+            return;
+        }
+        let revision = self.world.revision(ResourceKind::RolloutPlan);
+        if self.frozen_hash.is_empty() && self.plan_revision == revision && self.plan.is_some() {
+            return;
+        }
+        self.frozen_hash.clear();
+        self.plan_revision = revision;
+        match self.world.plan(&self.setup.namespace, &name) {
+            Ok(plan) => {
+                self.plan = Some(plan);
+                self.plan_findings.clear();
+            }
+            Err(findings) => {
+                self.plan = None;
+                self.plan_findings = findings;
+            }
+        }
+    }
+
+    fn refresh_placements(&mut self) {
+        let from = self.world.revision(ResourceKind::HTTPRoute)
+            ^ (self.world.revision(ResourceKind::ConfigMap) << 20)
+            ^ (u64::from(self.scope().is_some()) << 62);
+        if self.placed.from == from {
+            return;
+        }
+        let Some(plan) = &self.plan else { return };
+        let customers = super::show::listed_customers(self);
+        let routes: Vec<&serde_json::Value> = self.world.all(ResourceKind::HTTPRoute).collect();
+        let component = &plan.component;
+        self.placed = Placed {
+            customers: crate::routing::placements(&routes, &component.route, component, &plan.header, &customers),
+            unlisted: crate::routing::unlisted_placement(&routes, &component.route, component),
+            from,
+        };
     }
 }
 
 /// Takes in one event and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
-    if let Event::Kube(kube) = &event {
-        state.world.observe(now, kube);
+    let mut effects = Vec::new();
+    match event {
+        Event::Kube(kube) => state.world.observe(now, &kube),
+        Event::Wrote { id, outcome } => super::task::on_wrote(state, now, id, outcome, &mut effects),
+        Event::ReadDone { id, result } => super::task::on_read(state, now, id, result, &mut effects),
+        Event::Metrics(batch) => {
+            let interval = state.plan.as_ref().and_then(|plan| plan.metrics.interval);
+            state.evidence.take(&batch, interval);
+        }
+        Event::Gates { at, answers } => state.gates.take(at, answers),
+        Event::Identity(identity) => state.identity = identity,
+        Event::ServerTime(skew) => state.skew = Some(skew),
+        Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Tick => {}
+        Event::Leaving => super::order::on_leaving(state),
     }
-    Vec::new()
-}
-
-/// Computes what the screens show.
-pub fn view(state: &State, now: Timestamp) -> View {
-    View {
-        now: Some(now),
-        header: super::Header { namespace: state.setup.namespace.clone(), ..Default::default() },
-        ..View::default()
-    }
+    state.refresh(now);
+    super::order::advance(state, now, &mut effects);
+    super::poll::wants(state, &mut effects);
+    effects
 }
 
 /// Says what a command would do now, how it is confirmed, and everything that speaks against it.
-pub fn preview(_state: &State, _now: Timestamp, command: &Command) -> Preview {
-    Preview {
-        action: command.action(),
-        title: String::new(),
-        facts: Vec::new(),
-        confirm: Confirm::Yes,
-        refusals: Vec::new(),
-        mark: String::new(),
-    }
+pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Preview {
+    super::preview::preview(state, now, command)
+}
+
+/// Computes what the screens show.
+pub fn view(state: &State, now: Timestamp) -> super::View {
+    super::show::view(state, now)
 }

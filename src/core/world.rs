@@ -6,11 +6,9 @@ use crate::model::{
     Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, Slot, Timestamp, name_of,
     parse_customers, resource_version, uid_of,
 };
+use crate::routing::{SLOT_LABEL, VERSION_LABEL};
 use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// The label on pods that names their slot.
-const SLOT_LABEL: &str = "pilothouse.dev/slot";
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything observed, by kind and name.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +18,8 @@ pub struct World {
     sources: BTreeMap<ResourceKind, SourceState>,
     customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
+    revisions: BTreeMap<ResourceKind, u64>,
+    killed: BTreeSet<String>,
 }
 
 /// When a source was last heard.
@@ -65,6 +65,8 @@ pub struct PodView {
     pub ready: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Whether a container runs now; one that has not started, or waits to be restarted, holds nothing.
+    pub running: bool,
     /// Whether all of its containers have terminated: nothing can be open in it.
     pub terminated: bool,
     /// Whether a container ended by SIGKILL.
@@ -148,11 +150,15 @@ impl World {
     fn upsert(&mut self, kind: ResourceKind, object: &Value) {
         let name = name_of(object).to_owned();
         if kind == ResourceKind::Pod {
-            self.pods.insert(name, pod_view(object));
+            let view = pod_view(object);
+            if view.killed && view.deleting {
+                self.killed.insert(uid_of(object).to_owned());
+            }
+            self.pods.insert(name, view);
             return;
         }
         let known = self.objects.entry(kind).or_default();
-        if known.get(&name).is_some_and(|old| is_older(object, old)) {
+        if known.get(&name).is_some_and(|old| is_older(object, old) || old == object) {
             return;
         }
         match kind {
@@ -167,9 +173,11 @@ impl World {
             _ => {}
         }
         known.insert(name, object.clone());
+        *self.revisions.entry(kind).or_default() += 1;
     }
 
     fn remove(&mut self, kind: ResourceKind, name: &str) {
+        *self.revisions.entry(kind).or_default() += 1;
         match kind {
             ResourceKind::Pod => {
                 self.pods.remove(name);
@@ -194,6 +202,16 @@ impl World {
     /// Returns every object of a kind, by name.
     pub fn all(&self, kind: ResourceKind) -> impl Iterator<Item = &Value> {
         self.objects.get(&kind).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Returns a number that changes whenever an object of this kind does.
+    pub fn revision(&self, kind: ResourceKind) -> u64 {
+        self.revisions.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Returns how many pods were seen to end by SIGKILL while they were being deleted: each had work in flight.
+    pub fn cut(&self) -> u32 {
+        u32::try_from(self.killed.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns the state of a source.
@@ -330,9 +348,10 @@ fn pod_view(pod: &Value) -> PodView {
     PodView {
         name: name_of(pod).to_owned(),
         slot: crate::model::label_of(pod, SLOT_LABEL).and_then(Slot::parse),
-        version: crate::model::label_of(pod, "app.kubernetes.io/version").unwrap_or_default().to_owned(),
+        version: crate::model::label_of(pod, VERSION_LABEL).unwrap_or_default().to_owned(),
         ready: condition("Ready"),
         deleting: pod["metadata"]["deletionTimestamp"].is_string(),
+        running: statuses.iter().any(|s| s["state"]["running"].is_object()),
         terminated: matches!(phase, "Succeeded" | "Failed")
             || (!statuses.is_empty() && statuses.iter().all(|s| s["state"]["terminated"].is_object())),
         killed: statuses.iter().any(|s| s["state"]["terminated"]["exitCode"].as_i64() == Some(137)),
@@ -356,7 +375,7 @@ fn deployment_view(object: &Value) -> DeploymentView {
         replicas,
         ready: count(&status["readyReplicas"]),
         settled: seen && complete && count(&status["replicas"]) == replicas,
-        version: spec["template"]["metadata"]["labels"]["app.kubernetes.io/version"].as_str().map(str::to_owned),
+        version: spec["template"]["metadata"]["labels"][VERSION_LABEL].as_str().map(str::to_owned),
         images: containers
             .into_iter()
             .flatten()

@@ -5,7 +5,7 @@ use super::backend::{
 };
 use super::marks::base_of;
 use super::matching::{Match, matches_of};
-use super::rivals::{captures, left_over, not_governed, regex_matches, some_of, undecided};
+use super::rivals::{captures, is_same, left_over, not_governed, regex_matches, some_of, undecided};
 use super::shape::shape;
 use crate::model::{Component, Finding, Slot, name_of};
 use serde_json::Value;
@@ -52,16 +52,16 @@ pub(super) fn base_findings(base: &Value, component: &Component, header: &str) -
     }
     findings.extend(slot_findings(base, component));
     findings.extend(match_findings(base, header));
-    let untimed: Vec<String> = numbered(base)
+    let untimed: Vec<usize> = numbered(base)
         .filter(|(_, rule)| !backend_refs(rule).is_empty() && rule["timeouts"]["request"].is_null())
-        .map(|(number, _)| number.to_string())
+        .map(|(number, _)| number)
         .collect();
     if !untimed.is_empty() {
         findings.push(Finding::warn(
             "route.no-timeouts",
             format!(
-                "rules {} of HTTPRoute {name} set no timeouts.request: Envoy-based gateways cut such requests after 15 s, some also silent requests and idle sockets after 300 s; set it, 0s for no limit",
-                untimed.join(", ")
+                "HTTPRoute {name} sets no timeouts.request in {}: Envoy-based gateways cut such requests after 15 s, some also silent requests and idle sockets after 300 s; set it, 0s for no limit",
+                rules_named(&untimed)
             ),
         ));
     }
@@ -72,7 +72,7 @@ pub(super) fn base_findings(base: &Value, component: &Component, header: &str) -
 pub(super) fn neighbour_findings(base: &Value, others: &[&Value], component: &Component, header: &str) -> Vec<Finding> {
     let mut findings = left_over(base, others);
     findings.extend(captures(base, others, header));
-    for other in others.iter().filter(|other| base_of(other).is_none()) {
+    for other in others.iter().filter(|other| base_of(other).is_none() && !is_same(base, other)) {
         if undecided(base, other) {
             findings.push(Finding::warn(
                 "route.regex",
@@ -196,14 +196,15 @@ fn match_findings(base: &Value, header: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let all: Vec<(usize, Match)> =
         numbered(base).flat_map(|(number, rule)| matches_of(rule).into_iter().map(move |m| (number, m))).collect();
-    let by_customer: Vec<String> =
-        all.iter().filter(|(_, m)| m.header(header).is_some()).map(|(number, _)| number.to_string()).collect();
+    let mut by_customer: Vec<usize> =
+        all.iter().filter(|(_, m)| m.header(header).is_some()).map(|(number, _)| *number).collect();
+    by_customer.dedup();
     if !by_customer.is_empty() {
         findings.push(Finding::refuse(
             "route.customer-header",
             format!(
-                "rule {} of HTTPRoute {name} already matches on {header}, the header that identifies customers: remove the condition, or identify customers by another header",
-                by_customer.join(", ")
+                "HTTPRoute {name} already matches on {header} in {}, and that header identifies customers: remove the condition, or identify customers by another header",
+                rules_named(&by_customer)
             ),
         ));
     }
@@ -237,6 +238,12 @@ fn match_findings(base: &Value, header: &str) -> Vec<Finding> {
     findings
 }
 
+/// Names rules in a sentence: `rule 2`, `rules 1, 3`.
+fn rules_named(numbers: &[usize]) -> String {
+    let list: Vec<String> = numbers.iter().map(usize::to_string).collect();
+    format!("{} {}", if list.len() == 1 { "rule" } else { "rules" }, list.join(", "))
+}
+
 /// Lists a route's rules with their numbers, counted from 1.
 fn numbered(route: &Value) -> impl Iterator<Item = (usize, &Value)> {
     rules_of(route).iter().enumerate().map(|(index, rule)| (index + 1, rule))
@@ -262,7 +269,9 @@ mod tests {
 
     #[test]
     fn a_good_base_has_no_finding() {
-        assert_eq!(checks(&base(&[rule(&["/", "/api"]), rule(&["/b"])]), &[]), [""; 0]);
+        let good = base(&[rule(&["/", "/api"]), rule(&["/b"])]);
+        assert_eq!(checks(&good, &[]), [""; 0]);
+        assert_eq!(checks(&good, &[&good]), [""; 0], "the base is no rival of itself");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The managed routes of a release: which rules they hold, which customers each rule takes, what moves together.
 
-use super::backend::{SlotRefs, namespace_of, rules_of, slot_refs};
+use super::backend::{SlotRefs, list, namespace_of, rules_of, slot_refs};
 use super::check::{base_findings, neighbour_findings};
 use super::marks::{BASE_LABEL, FENCE, MANAGED_BY, MANAGED_BY_LABEL, RELEASE, UNDO, Undo};
 use super::matching::{Match, matches_of};
@@ -11,15 +11,13 @@ use crate::model::{Component, CustomerId, Finding, Level, Slot, Wave, Weight, na
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The longest name of an object.
-const MAX_NAME: usize = 253;
-
 /// What the managed routes of a release are made from.
 #[derive(Clone, Debug)]
 pub struct Install<'a> {
     /// The base route.
     pub base: &'a Value,
-    /// All other HTTPRoutes that can be seen, without the release's own.
+    /// All other HTTPRoutes that can be seen, without the release's own. Empty when the layout of a release under way
+    /// is computed again: neighbours decide whether it may start, never what it is.
     pub others: Vec<&'a Value>,
     /// The component whose slots the rules hold.
     pub component: &'a Component,
@@ -51,7 +49,8 @@ pub struct Layout {
 pub struct ManagedRoute {
     /// Its name.
     pub name: String,
-    /// The body of the POST: every rule at old = 100 and matching a placeholder that no request carries.
+    /// The body of the POST: every rule at old = 100 and matching a placeholder that no request carries. It carries the
+    /// fence 0, so that the first patch tests a fence and not a resourceVersion that each status update changes.
     pub object: Value,
     /// Each rule's matches once armed, by rule; pinned rules keep their placeholder.
     pub armed: Vec<Value>,
@@ -77,7 +76,6 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
     let mut findings = base_findings(base, component, header);
     findings.extend(neighbour_findings(base, &install.others, component, header));
     findings.extend(customer_findings(install));
-    findings.extend(name_findings(install));
     let undo = Undo::live(base, component, install.old, install.release, install.uid);
     let (undo, shape) = match (undo, shape(base, component)) {
         (Ok(undo), Ok(shape)) => (undo, shape),
@@ -175,13 +173,11 @@ fn with_header<'a>(
 ) -> Value {
     let values = values.into_iter();
     let one = |matching: &Value, value: &str| {
-        let mut matching = matching.clone();
-        let condition = json!({"type": "Exact", "name": header, "value": value});
-        match matching.get_mut("headers").and_then(Value::as_array_mut) {
-            Some(headers) => headers.push(condition),
-            None => matching["headers"] = Value::Array(vec![condition]),
-        }
-        matching
+        let mut headers = list(&matching["headers"]).to_vec();
+        headers.push(json!({"type": "Exact", "name": header, "value": value}));
+        let mut fields = matching.as_object().cloned().unwrap_or_default();
+        fields.insert("headers".to_owned(), Value::Array(headers));
+        Value::Object(fields)
     };
     matches.iter().flat_map(|matching| values.clone().map(move |value| one(matching, value))).collect()
 }
@@ -232,21 +228,6 @@ fn add_rule(cells: &mut Vec<Cells>, wave: u32, index: usize) {
 fn route_name(install: &Install, number: usize) -> String {
     let digits: String = install.uid.chars().filter(char::is_ascii_hexdigit).take(8).collect();
     format!("{}-ph-{}-{number:02}", name_of(install.base), digits.to_ascii_lowercase())
-}
-
-/// Refuses names of managed routes that are too long or already taken.
-fn name_findings(install: &Install) -> Vec<Finding> {
-    let longest = route_name(install, 9999);
-    if longest.len() <= MAX_NAME {
-        return Vec::new();
-    }
-    vec![Finding::refuse(
-        "route.name-too-long",
-        format!(
-            "the name of HTTPRoute {} leaves no room for names of managed routes: rename it",
-            name_of(install.base)
-        ),
-    )]
 }
 
 /// Refuses a customer who would be taken by two rules.

@@ -3,7 +3,7 @@
 use super::backend::{destination, list, rules_of, slot_rules};
 use super::marks::base_of;
 use super::matching::{Match, Path, Probe, ProbePath, matches_of};
-use super::rivals::placeholder_start;
+use super::rivals::{placeholder_start, share_listener};
 use super::table::{Table, hostnames};
 use crate::model::{Component, CustomerId, Slot, name_of};
 use serde_json::Value;
@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 /// Tells for each customer which slot gets its requests for every path of the base route's slot rules.
 ///
-/// `routes` are all routes of the listener: the base, the managed ones, other people's. A customer whose requests are
+/// `routes` are all routes that can be seen: the base, the managed ones, other people's; those of other listeners do
+/// not count. A customer whose requests are
 /// mixed, go elsewhere, or of whom that is not known has `None`. Paths that a longer match of another route takes are
 /// not looked at, see [`super::not_governed`]; nor is what a regular expression of another rule may take.
 pub fn placements(
@@ -59,6 +60,8 @@ struct Picture {
 impl Picture {
     fn new(routes: &[&Value], base_name: &str, component: &Component) -> Self {
         let base = routes.iter().find(|route| name_of(route) == base_name && base_of(route).is_none());
+        let routes: Vec<&Value> =
+            routes.iter().copied().filter(|route| base.is_some_and(|base| share_listener(base, route))).collect();
         let mut paths: Vec<Match> = base
             .iter()
             .flat_map(|base| slot_rules(base, component).into_iter().filter_map(|index| rules_of(base).get(index)))
@@ -71,7 +74,7 @@ impl Picture {
             .map(|route| rules_of(route).iter().map(|rule| destination(route, rule, component)).collect())
             .collect();
         let hosts = base.map(|base| hostnames(base)).unwrap_or_default();
-        Self { table: Table::build(routes), destinations, hosts, paths }
+        Self { table: Table::build(&routes), destinations, hosts, paths }
     }
 
     /// Returns the slot that gets all requests with this header line, if it is one.
@@ -151,6 +154,8 @@ mod tests {
         rival["metadata"]["name"] = json!("rival");
         rival["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
         assert_eq!(of(&[&our, &managed(&["/"], "acme", 0, 100), &rival], "acme"), Some(Slot::A));
+        rival["spec"]["parentRefs"] = json!([{"name": "internal"}]);
+        assert_eq!(of(&[&our, &managed(&["/"], "acme", 0, 100), &rival], "acme"), Some(Slot::B), "another gateway");
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub enum Rules<'a> {
 pub enum Edit<'a> {
     /// Nothing but the fence.
     Touch,
-    /// All requests of these rules go to one side.
+    /// All requests of these rules go to one side. Where they already do, this only tests that they still do: the first
+    /// write of a release marks the base and makes sure of its weights in one patch.
     Weights {
         /// The rules.
         rules: Rules<'a>,

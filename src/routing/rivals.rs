@@ -144,10 +144,10 @@ enum Relation {
     MoreSpecific,
 }
 
-/// Relates another route to the base; `None` when it can take nothing from it: another listener, no common host, or a
-/// less specific one.
+/// Relates another route to the base; `None` when it can take nothing from it: another listener, no common host, a
+/// less specific one, or the base itself.
 fn relation(base: &Value, other: &Value) -> Option<Relation> {
-    if !share_listener(base, other) {
+    if is_same(base, other) || !share_listener(base, other) {
         return None;
     }
     let theirs = hostnames(other);
@@ -180,7 +180,13 @@ fn loses(mine: &Match, theirs: &Match, senior: bool) -> bool {
     wins_today && mine.compare(1, theirs) == Some(Ordering::Greater) && mine.overlaps(theirs)
 }
 
-fn share_listener(base: &Value, other: &Value) -> bool {
+/// Tells whether two values are the same route.
+pub(super) fn is_same(route: &Value, other: &Value) -> bool {
+    (namespace_of(route), name_of(route)) == (namespace_of(other), name_of(other))
+}
+
+/// Tells whether two routes may be attached to the same listener.
+pub(super) fn share_listener(base: &Value, other: &Value) -> bool {
     let meet = |a: &Value, b: &Value| {
         let text = |v: &Value, key: &str, default: &str| v[key].as_str().unwrap_or(default).to_owned();
         let same = |key: &str, default: &str| text(a, key, default) == text(b, key, default);

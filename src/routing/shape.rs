@@ -1,6 +1,6 @@
 //! The shape a base route gives its managed routes: which rules are replicated and how many customers fit in a cell.
 
-use super::backend::{SlotRefs, rules_of, slot_refs};
+use super::backend::{SlotRefs, list, rules_of, slot_refs};
 use super::matching::{Match, matches_of, raw_matches};
 use crate::model::{Component, Finding, name_of};
 use serde_json::Value;
@@ -77,8 +77,8 @@ pub(super) fn shape<'a>(base: &'a Value, component: &Component) -> Result<Shape<
             ),
         ));
     }
-    let full = |m: &Match| m.headers.len() >= MAX_HEADERS;
-    if rules.iter().any(|replica| matches_of(replica.rule).iter().any(full)) {
+    let is_full = |matching: &Value| list(&matching["headers"]).len() >= MAX_HEADERS;
+    if rules.iter().any(|replica| replica.matches.iter().any(is_full)) {
         findings.push(Finding::refuse(
             "route.too-many-headers",
             format!(

@@ -271,6 +271,8 @@ mod tests {
         assert_eq!(taken(&[&new, &old], &get("/", &[])), Some("z-old"));
         let (a, b) = (one("a", LATER, prefix("/")), one("b", LATER, prefix("/")));
         assert_eq!(taken(&[&b, &a], &get("/", &[])), Some("a"));
+        let second = route("old", EARLY, &[foreign(prefix("/x"), "s"), foreign(prefix("/"), "s")]);
+        assert_eq!(taken(&[&a, &second], &get("/", &[])), Some("old"), "age counts before the place of the rule");
         let mut unborn = one("a-unborn", LATER, prefix("/"));
         unborn["metadata"]["creationTimestamp"] = Value::Null;
         assert_eq!(taken(&[&unborn, &b], &get("/", &[])), Some("b"), "a route that does not exist yet is the youngest");

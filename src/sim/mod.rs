@@ -2,8 +2,11 @@
 //!
 //! It speaks HTTP only: the real adapters are what tests run against it. All time is tokio's.
 
+mod promql;
 mod scenario;
+mod traffic;
 mod wire;
 
-pub use scenario::{App, Fault, FaultKind, Scenario, Timing};
+pub use scenario::{App, Fault, FaultKind, Lasts, RingShape, Scenario, Timing, When};
+pub use traffic::{SimTraffic, Totals};
 pub use wire::{LivePod, Traffic};

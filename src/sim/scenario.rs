@@ -1,6 +1,10 @@
 //! Scenario files: which application runs in the embedded cluster, and what goes wrong when.
 
+mod parse;
+
+use crate::model::{Side, Span};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// A scenario, as in `assets/scenarios/*.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -91,22 +95,44 @@ pub struct Timing {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// When: `wave 2 + 20s` (after the data plane first routes a customer of that wave to the new slot) or `t 90s`.
-    pub at: String,
+    /// When it begins.
+    pub at: When,
     /// What.
     pub kind: FaultKind,
-    /// `new` or `old`; empty where it does not matter.
+    /// The pods it strikes: those that run the scenario's new or old version; absent = both.
     #[serde(default)]
-    pub slot: String,
+    pub slot: Option<Side>,
     /// A customer id, or `*`.
     #[serde(default = "everybody")]
     pub customer: String,
     /// How much: a ratio of errors, seconds of latency, or seconds of lag.
     #[serde(default)]
     pub value: f64,
-    /// How long: `forever` or a duration such as `30s`.
-    #[serde(rename = "for", default = "forever")]
-    pub lasts: String,
+    /// How long.
+    #[serde(rename = "for", default)]
+    pub lasts: Lasts,
+}
+
+/// When a fault begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum When {
+    /// `t 90s`: so long after the start.
+    Start(Duration),
+    /// `wave 2 + 20s`: so long after the data plane first routed customers of that wave to the other slot. Waves are
+    /// counted from 1, by the moments at which customers newly go there; moments less than a second apart are one.
+    Wave(usize, Duration),
+}
+
+/// How long a fault lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Lasts {
+    /// `forever`.
+    #[default]
+    Forever,
+    /// `30s`: so long.
+    For(Duration),
 }
 
 /// The kinds of faults.
@@ -117,9 +143,9 @@ pub enum FaultKind {
     Errors,
     /// Requests take longer.
     Latency,
-    /// The pods of the slot crash and restart.
+    /// The pods crash and restart, at once and then every 15 s while the fault lasts.
     Crash,
-    /// One transaction of the slot never ends.
+    /// One transaction never ends, until its pod is killed or the fault is over.
     Hung,
     /// The metrics source answers nothing.
     MetricsOutage,
@@ -159,10 +185,37 @@ impl Default for Timing {
     }
 }
 
-fn everybody() -> String {
-    "*".into()
+impl TryFrom<String> for When {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no moment; write `t 90s` or `wave 2 + 20s`");
+        let after = |text: &str| Span::parse(text.trim()).map(|span| span.0).map_err(|_| wrong());
+        let (word, rest) = text.trim().split_once(' ').ok_or_else(wrong)?;
+        match word {
+            "t" => after(rest).map(Self::Start),
+            "wave" => {
+                let (number, delay) = rest.split_once('+').unwrap_or((rest, "0s"));
+                let number = number.trim().parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
+                after(delay).map(|delay| Self::Wave(number, delay))
+            }
+            _ => Err(wrong()),
+        }
+    }
 }
 
-fn forever() -> String {
-    "forever".into()
+impl TryFrom<String> for Lasts {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.trim() == "forever" {
+            return Ok(Self::Forever);
+        }
+        let span = Span::parse(&text).map_err(|_| format!("{text:?} is no length; write `forever` or `30s`"))?;
+        Ok(Self::For(span.0))
+    }
+}
+
+fn everybody() -> String {
+    "*".into()
 }

@@ -2,6 +2,7 @@
 
 use crate::model::Slot;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A pod whose process runs (also while it terminates), as the traffic model sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,14 @@ pub trait Traffic: Send + Sync {
     fn open_work(&self, pod: &str) -> u64;
     /// A pod ends by SIGKILL: what is open in it is cut. Returns how much that was.
     fn kill(&self, pod: &str) -> u64;
+    /// Returns the pods, by name, whose container crashed since the last call: it restarts, and its `restartCount` rises.
+    fn crashed(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Returns how much longer than usual the gateway takes now to make a change live.
+    fn gateway_lag(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Answers a query of the Prometheus HTTP API: `path` is `/api/v1/query` or `/api/v1/query_range`, `query` the
     /// URL-encoded parameters. Returns the status code and the JSON body.
     fn prometheus(&self, path: &str, query: &str) -> (u16, Value);

@@ -1,1 +1,25 @@
-//! .
+//! The face of the console: turns a view into a picture and keys into orders; knows nothing of the cluster.
+
+mod chart;
+mod chord;
+mod clock;
+mod console;
+mod dialog;
+mod keymap;
+mod num;
+mod paint;
+mod panel;
+mod pick;
+mod safe;
+mod scene;
+mod screen;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod theme;
+
+pub use chord::Chord;
+pub use console::{Ask, Look, Ui};
+pub use keymap::{Binding, Keymap, Lookup, Place};
+pub use safe::Safe;
+pub use theme::{Role, Theme};

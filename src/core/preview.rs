@@ -1,0 +1,415 @@
+//! What a command would do now: shown before it is confirmed, and compared again when it runs.
+
+use super::freeze::{StartRequest, free_name, membership};
+use super::preflight::{no_plan, preflight};
+use super::scope::Scope;
+use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
+use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, Timestamp};
+use sha2::{Digest, Sha256};
+
+/// Says what a command would do, how it is confirmed, and everything that speaks against it.
+pub fn preview(state: &State, now: Timestamp, command: &Command) -> Preview {
+    let mut p = Draft { state, now, facts: Vec::new(), refusals: Vec::new() };
+    let (title, confirm) = p.draft(command);
+    let mark = p.mark(command);
+    let Draft { facts, refusals, .. } = p;
+    Preview { action: command.action(), title, facts, confirm, refusals, mark }
+}
+
+struct Draft<'a> {
+    state: &'a State,
+    now: Timestamp,
+    facts: Vec<Fact>,
+    refusals: Vec<Refusal>,
+}
+
+impl<'a> Draft<'a> {
+    fn draft(&mut self, command: &Command) -> (String, Confirm) {
+        if self.state.mode() == Mode::Watch {
+            let why = if self.state.setup.watch {
+                "this console was opened to watch: it cannot change anything"
+            } else if self.state.identity.may_write.is_none() {
+                "it is not known yet whether you may write: wait for the API server's answer"
+            } else {
+                "your role may not write here: ask for the pilothouse-operator role (pilothouse manifests prints it)"
+            };
+            self.refuse("guard.mode", why);
+        }
+        match command {
+            Command::Start { .. } => self.start(command),
+            Command::Hold { reason } => self.hold(reason),
+            Command::Next { accept_no_traffic } => self.next(accept_no_traffic.is_some()),
+            Command::Promote { accept_no_traffic } => self.promote(accept_no_traffic.is_some()),
+            Command::Finish => self.finish(),
+            Command::Force { .. } => self.force(),
+            Command::Resume => self.resume(),
+            Command::Approve { ring } => self.approve(ring),
+            Command::Rollback { .. } => self.rollback(),
+            Command::Take { .. } => self.take(),
+        }
+    }
+
+    fn start(&mut self, command: &Command) -> (String, Confirm) {
+        self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.refusals.extend(guard::driver(self.state, self.now).filter(|_| self.state.scope().is_some()));
+        self.busy();
+        let Some(request) = StartRequest::of(self.state, command) else {
+            self.refuse("start.what", "name a version, or choose a proposed release");
+            return ("Start a release?".into(), Confirm::Yes);
+        };
+        for finding in preflight(self.state, &request) {
+            match finding.level {
+                Level::Refuse => self.refusals.push(Refusal::new(&finding.check, finding.text)),
+                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
+                Level::Note => self.fact("note", finding.text, Tone::Plain),
+            }
+        }
+        let version = request.version.to_string();
+        if let Some(plan) = &self.state.plan {
+            let name =
+                request.release.clone().unwrap_or_else(|| free_name(&self.state.world, &plan.name, &request.version));
+            self.fact("release", name, Tone::Plain);
+            if let Ok(waves) = membership(&self.state.world, plan) {
+                let customers: usize = waves.waves.iter().map(|w| w.customers.len()).sum();
+                self.fact(
+                    "plan",
+                    format!(
+                        "{customers} customers in {} waves, then the unlisted",
+                        waves.waves.len().saturating_sub(1)
+                    ),
+                    Tone::Plain,
+                );
+            }
+        }
+        self.fact(
+            "what moves",
+            "nobody yet: the new version starts in the idle slot, routes are installed".into(),
+            Tone::Good,
+        );
+        self.fact("way back", "R rolls back; no customer has to move".into(), Tone::Plain);
+        let confirm = self.typed(&version);
+        (format!("Start release {version}?"), confirm)
+    }
+
+    fn hold(&mut self, reason: &str) -> (String, Confirm) {
+        self.refusals.retain(|_| true);
+        if self.state.active_name().is_none() {
+            self.refuse("guard.no-release", "no release is under way: there is nothing to hold");
+        }
+        self.fact("stops", "every forward act of every console; a rollback is always possible".into(), Tone::Good);
+        if !reason.is_empty() {
+            self.fact("reason", reason.to_owned(), Tone::Plain);
+        }
+        ("Hold the release".into(), Confirm::AtOnce)
+    }
+
+    fn next(&mut self, accept: bool) -> (String, Confirm) {
+        let Some(scope) = self.forward(accept) else { return ("Move the next wave?".into(), Confirm::Yes) };
+        let status = scope.status();
+        let number = status.wave + 1;
+        if !matches!(status.phase, Phase::Ready | Phase::Baking) {
+            self.phase(&scope, "the next wave moves from Ready or Baking");
+        }
+        let Some(wave) = scope.wave(number).filter(|w| !w.is_unlisted()) else {
+            self.refuse("guard.waves", "every ring has moved: promote moves the unlisted");
+            return ("Move the next wave?".into(), Confirm::Yes);
+        };
+        self.refusals.extend(guard::approved(&scope, wave));
+        let names: Vec<&str> = wave.customers.iter().take(6).map(|c| c.as_str()).collect();
+        let more = wave.customers.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        self.fact("moves", format!("{} customers: {}{more}", wave.customers.len(), names.join(", ")), Tone::Plain);
+        let exposed: usize = scope.frozen.waves.iter().take(number as usize).map(|w| w.customers.len()).sum();
+        self.fact(
+            "then",
+            format!("{exposed} of {} customers on {}", scope.listed().len(), scope.frozen.new.version),
+            Tone::Plain,
+        );
+        self.gate_facts(&scope);
+        self.way_back(&scope);
+        let ring = wave.ring.to_string();
+        let place = guard::place(&scope, number);
+        let confirm = self.typed(&ring);
+        (format!("Move {place} to {}?", scope.frozen.new.version), confirm)
+    }
+
+    fn promote(&mut self, accept: bool) -> (String, Confirm) {
+        let Some(scope) = self.forward(accept) else { return ("Promote?".into(), Confirm::Yes) };
+        let status = scope.status();
+        let last = scope.last_wave();
+        let continues = status.phase == Phase::Baking && status.wave == last;
+        if !matches!(status.phase, Phase::Ready | Phase::Baking) {
+            self.phase(&scope, "promote comes after the last ring has baked");
+        }
+        if status.wave + 1 < last {
+            self.refuse("guard.waves", &format!("{} of {} waves have not moved yet", last - 1 - status.wave, last - 1));
+        }
+        if continues {
+            self.refusals.retain(|r| r.rule != "guard.bake" && r.rule != "guard.gate");
+        }
+        self.fact("moves", "the unlisted: everybody who is in no customer list".into(), Tone::Warn);
+        self.fact("then", format!("all requests go to {}", scope.frozen.new.version), Tone::Plain);
+        self.gate_facts(&scope);
+        self.way_back(&scope);
+        let confirm = self.typed(crate::model::UNLISTED);
+        (format!("Promote {} for everybody?", scope.frozen.new.version), confirm)
+    }
+
+    fn finish(&mut self) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Finish?".into(), Confirm::Yes) };
+        self.stops(&scope);
+        if scope.status().phase != Phase::Promoted {
+            self.phase(&scope, "finish comes after promote");
+        }
+        let old = &scope.frozen.old.version;
+        self.fact("waits for", format!("the drain proof of {old}: nothing open on it any more"), Tone::Good);
+        self.fact("then", format!("{old} is scaled to 0 and the managed routes are removed"), Tone::Plain);
+        self.fact(
+            "way back",
+            format!("until {old} is scaled down: R; afterwards R starts its pods again first"),
+            Tone::Plain,
+        );
+        let plan = scope.plan.name.clone();
+        let confirm = self.typed(&plan);
+        (format!("Retire {old}?"), confirm)
+    }
+
+    fn force(&mut self) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Force?".into(), Confirm::Yes) };
+        self.stops(&scope);
+        let phase = scope.status().phase;
+        let side = if phase.is_backward() { Side::New } else { Side::Old };
+        if !matches!(phase, Phase::DrainingOld | Phase::DrainingNew) {
+            self.phase(&scope, "only a drain can be forced");
+        }
+        let slot = scope.slot(side);
+        let open = self.state.evidence.inflight(slot);
+        let survivors = self.state.evidence.survivors(slot);
+        let count = open.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
+        self.fact("cuts", format!("{count} open transactions on the {side} version"), Tone::Bad);
+        let names: Vec<String> = survivors.iter().take(8).map(|(c, n)| format!("{c} ({n})")).collect();
+        if !names.is_empty() {
+            self.fact("of", names.join(", "), Tone::Bad);
+        }
+        (
+            format!("Scale the {side} version down without a drain proof?"),
+            Confirm::TypeWithReason(format!("cut {count} on {side}")),
+        )
+    }
+
+    fn resume(&mut self) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Resume?".into(), Confirm::Yes) };
+        self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.refusals.extend(guard::driver(self.state, self.now));
+        self.refusals.extend(guard::mismatch(&scope));
+        let at = self.state.server_now(self.now);
+        let status = scope.status();
+        if let Some(hold) = guard::hold(&scope, at, None) {
+            self.fact("hold", hold.text, Tone::Warn);
+        }
+        if let Some(blocked) = guard::blocked(&scope, at) {
+            self.fact("blocked", blocked.text, Tone::Bad);
+        }
+        if let Some(intent) = &status.intent {
+            self.fact(
+                "left open",
+                format!("\"{}\" by {}: it is settled first", super::record::in_words(intent), intent.by),
+                Tone::Warn,
+            );
+        }
+        let idle = scope.release.spec.hold.is_none() && status.blocked.is_none() && status.phase.is_resting();
+        if idle {
+            self.refuse("resume.nothing", "nothing is held, blocked or left half done: there is nothing to resume");
+        }
+        let then = if status.phase.is_resting() {
+            format!("it rests in {}; the next step is yours", status.phase)
+        } else {
+            format!("it goes on from {}", status.phase)
+        };
+        self.fact("then", then, Tone::Plain);
+        let plan = scope.plan.name.clone();
+        let confirm = self.typed(&plan);
+        ("Resume the release?".into(), confirm)
+    }
+
+    fn approve(&mut self, ring: &str) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Approve?".into(), Confirm::Yes) };
+        match scope.plan.ring(ring) {
+            None => {
+                let names: Vec<String> = scope.plan.rings.iter().map(|r| r.name.to_string()).collect();
+                self.refuse(
+                    "approve.ring",
+                    &format!("there is no ring {ring:?}; it must be one of {}", names.join(", ")),
+                );
+            }
+            Some(found) if found.approval == Approval::None => {
+                self.refuse("approve.ring", &format!("ring {ring} needs no approval"));
+            }
+            Some(_) => {}
+        }
+        let by = self.state.who();
+        let requested = &scope.release.spec.requested_by;
+        if scope.plan.environment == Environment::Prod && !requested.is_empty() && *requested == by {
+            self.refuse("approve.self", &format!("{by} asked for this release: somebody else has to approve it"));
+        }
+        let hash = scope.frozen.hash.get(..12).unwrap_or_default().to_owned();
+        self.fact("bound to", format!("the frozen plan {hash}: a new start needs a new approval"), Tone::Plain);
+        (format!("Approve ring {ring} for {}?", scope.frozen.new.version), Confirm::Yes)
+    }
+
+    fn rollback(&mut self) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Roll back?".into(), Confirm::Yes) };
+        let status = scope.status();
+        if status.phase.is_final() {
+            self.phase(&scope, "it is over");
+        }
+        let driving = self.state.mandate.as_ref().is_some_and(|m| m.goal == super::state::Goal::Rollback);
+        if status.phase.is_backward() && driving {
+            self.refuse("rollback.running", "the rollback is under way already");
+        }
+        let (old, new) = (&scope.frozen.old.version, &scope.frozen.new.version);
+        let moved = super::show::on_new(&scope, self.state);
+        self.fact("moves back", format!("{moved} customers and everybody else: new requests go to {old}"), Tone::Plain);
+        let open = self.state.evidence.inflight(scope.slot(Side::New));
+        let open = open.map_or_else(|| "what is".to_owned(), |n| n.to_string());
+        self.fact("in flight", format!("{open} open on {new} finishes there; nothing is cut"), Tone::Good);
+        let (ready, wanted) = (scope.world.ready_endpoints(scope.service(Side::Old)), scope.wanted_replicas());
+        let tone = if ready >= wanted as usize { Tone::Good } else { Tone::Warn };
+        self.fact(
+            "old pods",
+            format!(
+                "{ready} of {wanted} ready{}",
+                if ready >= wanted as usize { "" } else { "; they are started first" }
+            ),
+            tone,
+        );
+        if !self.state.drives() && status.driver.is_some() {
+            self.fact("driving", "is taken over in the same act".into(), Tone::Warn);
+        }
+        (format!("Roll ALL customers back to {old}?"), Confirm::Yes)
+    }
+
+    fn take(&mut self) -> (String, Confirm) {
+        let Some(scope) = self.under_way() else { return ("Take over?".into(), Confirm::Yes) };
+        if self.state.drives() {
+            self.refuse("take.mine", "this console drives already");
+        }
+        let holder = scope.status().driver.clone();
+        let name = holder.as_ref().map_or_else(|| "nobody".to_owned(), |d| d.who.clone());
+        match guard::driver(self.state, self.now) {
+            Some(live) => self.fact("driver", live.text, Tone::Warn),
+            None => self.fact("driver", format!("{name}, whose console has gone"), Tone::Plain),
+        }
+        if let Some(intent) = &scope.status().intent {
+            self.fact(
+                "left open",
+                format!("\"{}\": what became of it is found out first", super::record::in_words(intent)),
+                Tone::Warn,
+            );
+        }
+        self.fact("then", "nothing moves until you say so".into(), Tone::Good);
+        (format!("Take driving over from {name}?"), Confirm::TypeWithReason(name))
+    }
+
+    /// What every forward act of a wave needs; returns the scope when there is one.
+    fn forward(&mut self, accept: bool) -> Option<Scope<'a>> {
+        let scope = self.under_way()?;
+        self.stops(&scope);
+        self.refusals.extend(guard::baked(&scope, self.state.server_now(self.now)));
+        self.refusals.extend(guard::gates(self.state, &scope, self.now, accept));
+        if scope.status().phase != Phase::Preparing {
+            self.refusals.extend(guard::metrics_fresh(self.state, &scope, self.state.server_now(self.now)));
+            self.refusals.extend(guard::target_ready(&scope));
+        }
+        Some(scope)
+    }
+
+    fn stops(&mut self, scope: &Scope<'_>) {
+        let at = self.state.server_now(self.now);
+        self.refusals.extend(guard::driver(self.state, self.now));
+        self.refusals.extend(guard::hold(scope, at, None));
+        self.refusals.extend(guard::blocked(scope, at));
+        self.refusals.extend(guard::mismatch(scope));
+        self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.busy();
+    }
+
+    fn busy(&mut self) {
+        if self.state.mandate.is_some() {
+            let what = self.state.running.as_ref().map_or("", |r| r.action.spec().title);
+            self.refuse("guard.busy", &format!("\"{what}\" is under way: wait for it, hold it or roll back"));
+        }
+    }
+
+    fn under_way(&mut self) -> Option<Scope<'a>> {
+        let scope = self.state.scope();
+        if scope.is_none() {
+            let text = match self.state.plan_name() {
+                None => no_plan(self.state).text,
+                Some(_) => "no release is under way: start one".to_owned(),
+            };
+            self.refuse("guard.no-release", &text);
+        }
+        scope
+    }
+
+    fn phase(&mut self, scope: &Scope<'_>, why: &str) {
+        self.refuse("guard.phase", &format!("the release is in phase {}: {why}", scope.status().phase));
+    }
+
+    fn gate_facts(&mut self, scope: &Scope<'_>) {
+        if scope.status().phase != Phase::Baking {
+            return;
+        }
+        for row in self.state.gates.rows(self.state, scope, self.now) {
+            let tone = match row.verdict {
+                super::Verdict::Pass => Tone::Good,
+                super::Verdict::Fail => Tone::Bad,
+                _ => Tone::Warn,
+            };
+            let text = format!("{} {} (limit {}, last {})", row.verdict.word(), row.value, row.limit, row.window);
+            self.fact(&format!("gate {}", row.name), text, tone);
+        }
+    }
+
+    fn way_back(&mut self, scope: &Scope<'_>) {
+        self.fact(
+            "way back",
+            format!("R: everybody to {} at once, nothing is cut", scope.frozen.old.version),
+            Tone::Plain,
+        );
+    }
+
+    fn typed(&self, word: &str) -> Confirm {
+        let environment = self.state.plan.as_ref().map_or(Environment::Prod, |plan| plan.environment);
+        if environment == Environment::Prod { Confirm::Type(word.to_owned()) } else { Confirm::Yes }
+    }
+
+    fn fact(&mut self, label: &str, text: String, tone: Tone) {
+        self.facts.push(Fact { label: label.to_owned(), text, tone });
+    }
+
+    fn refuse(&mut self, rule: &str, text: &str) {
+        self.refusals.push(Refusal::new(rule, text));
+    }
+
+    /// Identifies what was shown: the release, where it stands, who drives, what is held, and who would move.
+    fn mark(&self, command: &Command) -> String {
+        let mut text = format!("{:?}/{:?}", command.action(), self.state.active_name());
+        if let Some(scope) = self.state.scope() {
+            let status = scope.status();
+            text.push_str(&format!(
+                "/{}/{:?}/{}/{:?}/{:?}/{}",
+                scope.release.uid,
+                status.phase,
+                status.wave,
+                status.driver.as_ref().map(|d| d.epoch),
+                scope.release.spec.hold,
+                scope.frozen.hash,
+            ));
+        } else if let Some(plan) = &self.state.plan {
+            text.push_str(&format!("/{}/{:?}", plan.name, membership(&self.state.world, plan).map(|m| m.waves)));
+        }
+        super::record::hex(&Sha256::digest(text))
+    }
+}

@@ -1,0 +1,134 @@
+//! The header: where, who, what, how fresh.
+
+use crate::core::scope::Scope;
+use crate::core::world::ReleaseRead;
+use crate::core::{FreshRow, Header, Mode, State, Tone, Verdict, guard};
+use crate::model::{Phase, Slot, Timestamp};
+
+/// Computes the header.
+pub fn header(state: &State, now: Timestamp) -> Header {
+    let mut header = Header {
+        cluster: state.setup.cluster.clone(),
+        namespace: state.setup.namespace.clone(),
+        plan: state.plan_name().unwrap_or_default(),
+        mode: state.mode(),
+        fresh: fresh(state, now),
+        ..Header::default()
+    };
+    if let Some(plan) = &state.plan {
+        header.environment = plan.environment.word().to_owned();
+    }
+    header.stale = stale(state, now);
+    match state.scope() {
+        Some(scope) => under_way(state, now, &scope, &mut header),
+        None => idle(state, &mut header),
+    }
+    if state.world.source(crate::model::ResourceKind::RolloutPlan).listed && state.plan.is_none() {
+        header.state = "NO PLAN".into();
+        let finding = match state.plan_findings.first() {
+            Some(finding) if state.plan_name().is_some() => finding.clone(),
+            _ => crate::core::preflight::no_plan(state),
+        };
+        header.why = finding.text;
+    }
+    header
+}
+
+fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Header) {
+    let at = state.server_now(now);
+    let status = scope.status();
+    header.release.clone_from(&scope.release.name);
+    header.old_version = scope.frozen.old.version.to_string();
+    header.new_version = scope.frozen.new.version.to_string();
+    header.phase = status.phase.word().to_owned();
+    header.in_phase = status.since.map(|since| seconds(since, at));
+    header.total = status.journal.first().map(|first| seconds(first.at, at));
+    header.wave = (status.wave, scope.last_wave());
+    header.ring = scope.wave(status.wave).map(|_| guard::place(scope, status.wave)).unwrap_or_default();
+    header.lease = if header.mode == Mode::Driving { state.lease.own_left(state, now) } else { None };
+    header.driver = match (header.mode, &status.driver) {
+        (Mode::Driving, _) | (_, None) => None,
+        (_, Some(driver)) => {
+            let live = state.lease.foreign_holder(state, now);
+            live.or_else(|| Some((format!("{} (gone)", driver.who), header.in_phase.unwrap_or(0))))
+        }
+    };
+    status.phase.word().clone_into(&mut header.state);
+    if let Some(blocked) = &status.blocked {
+        header.state = "BLOCKED".into();
+        header.why.clone_from(&blocked.what);
+        header.alarm = Some(Tone::Bad);
+    } else if let Some(hold) = &scope.release.spec.hold {
+        header.state = "HOLD".into();
+        header.why = format!("by {}: {}", hold.by, hold.reason);
+        header.alarm = Some(if hold.by.starts_with("gate ") { Tone::Bad } else { Tone::Warn });
+    } else if status.phase == Phase::Baking {
+        let rows = state.gates.rows(state, scope, now);
+        if rows.iter().any(|r| r.verdict == Verdict::Fail) {
+            header.alarm = Some(Tone::Bad);
+        } else if rows.iter().any(|r| matches!(r.verdict, Verdict::Unknown(_) | Verdict::NoTraffic(_))) {
+            header.alarm = Some(Tone::Warn);
+        }
+    } else if status.phase.is_backward() {
+        header.alarm = Some(Tone::Warn);
+    }
+}
+
+fn idle(state: &State, header: &mut Header) {
+    header.state = "IDLE".into();
+    let Some(plan) = &state.plan else { return };
+    let active = state
+        .world
+        .get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)
+        .and_then(|base| crate::routing::active_slot(base, &plan.component).ok());
+    let version = |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.version);
+    header.old_version = active.and_then(version).unwrap_or_else(|| "?".into());
+    if let Some(last) = last_ended(state) {
+        header.state = last.phase().word().to_owned();
+        header.release.clone_from(&last.name);
+        header.why = match last.phase() {
+            Phase::Done => format!("{} serves everybody", header.old_version),
+            _ => format!("{} serves everybody again", header.old_version),
+        };
+    }
+}
+
+/// Returns the release that ended last, unless a newer one waits to be started.
+pub fn last_ended(state: &State) -> Option<&ReleaseRead> {
+    let releases = state.world.releases(&state.plan_name()?);
+    releases
+        .into_iter()
+        .find(|r| r.phase().is_final())
+        .filter(|ended| !super::panels::proposed(state).iter().any(|row| row.at > ended.created))
+}
+
+fn fresh(state: &State, now: Timestamp) -> Vec<FreshRow> {
+    let age = |at: i64| u64::try_from((now.as_millisecond() - at).max(0) / 1000).unwrap_or(0);
+    let (_, kube) = guard::oldest_kube(state, now);
+    let kube_age = kube.and_then(|ms| u64::try_from(ms.max(0) / 1000).ok());
+    let mut rows =
+        vec![FreshRow { source: "kube".into(), age: kube_age, stale: guard::kube_fresh(state, now).is_some() }];
+    let newest = Slot::ALL.into_iter().filter_map(|slot| state.evidence.newest(slot)).max();
+    let metrics_age = newest.map(|at| age(at - skew_ms(state)));
+    let limit = state.evidence.stale_after().map_or(0, |s| s.0.as_secs());
+    let stale = metrics_age.is_none_or(|age| age > limit) || state.evidence.trouble().is_some();
+    rows.push(FreshRow { source: "metrics".into(), age: metrics_age, stale });
+    rows
+}
+
+/// Returns how far the server's clock is ahead of ours, in milliseconds.
+fn skew_ms(state: &State) -> i64 {
+    state.skew.map_or(0, |skew| skew.server.as_millisecond() - skew.local.as_millisecond())
+}
+
+fn stale(state: &State, now: Timestamp) -> Vec<String> {
+    let mut why: Vec<String> = guard::kube_fresh(state, now).into_iter().map(|r| r.text).collect();
+    if let Some(scope) = state.scope() {
+        why.extend(guard::metrics_fresh(state, &scope, now).into_iter().map(|r| r.text));
+    }
+    why
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_second() - from.as_second()).unwrap_or(0)
+}

@@ -1,0 +1,106 @@
+//! What the screens show, computed from the state.
+
+mod advice;
+mod board;
+mod head;
+mod panels;
+
+use super::scope::Scope;
+use super::{Action, Command, Exposure, State, View};
+use crate::core::evidence::Who;
+use crate::model::{CustomerId, Side, Timestamp};
+
+/// Computes everything the screens show.
+pub fn view(state: &State, now: Timestamp) -> View {
+    let at = state.server_now(now);
+    View {
+        now: Some(at),
+        header: head::header(state, now),
+        exposed: exposure(state),
+        rings: board::rings(state, now),
+        drain: panels::drain(state, now),
+        drain_graph: panels::drain_graph(state, at),
+        errors: panels::errors(state, at),
+        latency: panels::latency(state, at),
+        gates: state.scope().map_or_else(Vec::new, |scope| state.gates.rows(state, &scope, now)),
+        events: panels::events(state),
+        customers: board::customers(state),
+        advice: advice::advice(state, now),
+        way_out: advice::way_out(state),
+        proposed: panels::proposed(state),
+        findings: state.findings.clone(),
+        notices: state.notices.iter().cloned().collect(),
+        running: state.running.clone(),
+        blocked: blocked(state, now),
+    }
+}
+
+/// Returns every customer of the release under way, or of the live list, in ring order.
+pub fn listed_customers(state: &State) -> Vec<CustomerId> {
+    rings_of(state).into_iter().flat_map(|(_, _, customers)| customers).collect()
+}
+
+/// Counts the listed customers whose live routes send them to the new version.
+pub fn on_new(scope: &Scope<'_>, state: &State) -> usize {
+    let new = Some(scope.slot(Side::New));
+    state.placed.customers.values().filter(|slot| **slot == new).count()
+}
+
+/// Returns ring, wave number and customers of each listed wave; frozen, or as a start now would freeze it.
+fn rings_of(state: &State) -> Vec<(String, u32, Vec<CustomerId>)> {
+    let waves = match (state.scope(), &state.plan) {
+        (Some(scope), _) => scope.frozen.waves.clone(),
+        (None, Some(plan)) => match super::freeze::membership(&state.world, plan) {
+            Ok(membership) => membership.waves,
+            Err(_) => Vec::new(),
+        },
+        (None, None) => Vec::new(),
+    };
+    waves
+        .into_iter()
+        .zip(1u32..)
+        .filter(|(wave, _)| !wave.is_unlisted())
+        .map(|(wave, number)| (wave.ring.to_string(), number, wave.customers))
+        .collect()
+}
+
+fn exposure(state: &State) -> Exposure {
+    let of = state.placed.customers.len();
+    let Some(scope) = state.scope() else { return Exposure { customers: 0, of, ..Exposure::default() } };
+    let (old, new) = (scope.slot(Side::Old), scope.slot(Side::New));
+    let rps = state.evidence.rate(new, Who::Everybody).or_else(|| {
+        // No pod of the new slot has been sampled: nothing can go there while no rule names it with a weight.
+        scope.never_routed_new().then_some(0.0)
+    });
+    let all = state.evidence.rate(old, Who::Everybody).zip(rps).map(|(old, new)| old + new);
+    Exposure {
+        customers: on_new(&scope, state),
+        of,
+        rps,
+        share: rps.zip(all).and_then(|(new, all)| (all > 0.0).then(|| new / all)),
+    }
+}
+
+/// For each operating action: why it cannot be done now.
+fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refusal>)> {
+    let ring = advice::waiting_ring(state).unwrap_or_default();
+    let start = panels::proposed(state)
+        .first()
+        .map_or(Command::Start { release: None, version: Some("?".into()), image: None, commit: None }, |row| {
+            Command::Start { release: Some(row.name.clone()), version: None, image: None, commit: None }
+        });
+    [
+        start,
+        Command::Next { accept_no_traffic: None },
+        Command::Promote { accept_no_traffic: None },
+        Command::Finish,
+        Command::Hold { reason: String::new() },
+        Command::Resume,
+        Command::Approve { ring },
+        Command::Rollback { reason: String::new() },
+        Command::Take { reason: String::new() },
+    ]
+    .into_iter()
+    .map(|command| (command.action(), super::preview::preview(state, now, &command).refusals))
+    .collect()
+}

@@ -1,0 +1,184 @@
+//! Drain, graphs, events and the lists beside the board.
+
+use crate::core::evidence::Shown;
+use crate::core::proof::{Proof, drain_proof};
+use crate::core::scope::Scope;
+use crate::core::{DrainGraph, DrainRow, EventRow, Graph, ReleaseRow, State};
+use crate::model::{GateKind, Phase, Side, StreamKind, Timestamp};
+
+/// How many cells the graphs carry; the screens take the newest that fit.
+const CELLS: usize = 300;
+/// How many events are shown at most.
+const EVENTS: usize = 200;
+/// How many customers with open work are named.
+const SURVIVORS: usize = 50;
+
+/// Returns the side whose work is being left behind; `None` while nobody leaves anything.
+pub fn left_side(scope: &Scope<'_>) -> Option<Side> {
+    let status = scope.status();
+    if status.phase.is_backward() {
+        return Some(Side::New);
+    }
+    (status.wave > 0).then_some(Side::Old)
+}
+
+/// Computes the drain of the slot that is being left.
+pub fn drain(state: &State, now: Timestamp) -> DrainRow {
+    let at = state.server_now(now);
+    let Some(scope) = state.scope() else { return DrainRow::default() };
+    let Some(side) = left_side(&scope) else { return DrainRow::default() };
+    let slot = scope.slot(side);
+    let status = scope.status();
+    let draining = matches!(status.phase, Phase::DrainingOld | Phase::DrainingNew);
+    let off = matches!(
+        status.phase,
+        Phase::DrainingOld
+            | Phase::DrainingNew
+            | Phase::RetiringOld
+            | Phase::RetiringNew
+            | Phase::Cleaning
+            | Phase::Promoted
+    );
+    let proof = drain_proof(&scope, &state.evidence, at, side, off.then_some(at));
+    let inflight = state.evidence.inflight(slot);
+    let missing = match &proof {
+        Proof::NotProven(missing) => missing.clone(),
+        Proof::Proven | Proof::NeverRouted => Vec::new(),
+    };
+    let deployment = scope.deployment(side);
+    let version = if side == Side::Old { &scope.frozen.old.version } else { &scope.frozen.new.version };
+    let pods = deployment.as_ref().map(|d| (d.ready, d.replicas));
+    let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0) && scope.world.pods(slot).all(|p| p.terminated);
+    let survivors = state.evidence.survivors(slot);
+    let mut by_count: Vec<(String, u64)> = survivors.into_iter().map(|(c, n)| (c.to_string(), n)).collect();
+    by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    by_count.truncate(SURVIVORS);
+    let used = status.since.map_or(0, |since| u64::try_from(at.as_second() - since.as_second()).unwrap_or(0));
+    DrainRow {
+        side: Some(side),
+        version: version.to_string(),
+        proven: proof.holds(),
+        headline: headline(&proof, off, ended, inflight),
+        missing,
+        inflight: if ended { Some(0) } else { inflight },
+        by_kind: StreamKind::ALL.into_iter().map(|kind| (kind, state.evidence.inflight_of(slot, kind))).collect(),
+        oldest: if ended { None } else { state.evidence.oldest(slot) },
+        eta: if draining { eta(state, at, side, &scope) } else { None },
+        patience: draining.then(|| (scope.plan.drain.patience.0.as_secs(), used)),
+        pods,
+        survivors: by_count,
+    }
+}
+
+fn headline(proof: &Proof, off: bool, ended: bool, inflight: Option<u64>) -> String {
+    if ended {
+        return "all pods have ended".into();
+    }
+    match proof {
+        Proof::Proven => "proven: nothing is open".into(),
+        Proof::NeverRouted => "proven: nobody was ever sent there".into(),
+        Proof::NotProven(_) if !off => match inflight {
+            Some(n) => format!("{n} open; still in use"),
+            None => "open work unknown; still in use".into(),
+        },
+        Proof::NotProven(missing) => match inflight {
+            Some(n) if n > 0 => format!("not proven: {n} open"),
+            _ => format!("not proven: {}", missing.first().map_or("", String::as_str)),
+        },
+    }
+}
+
+/// Estimates when nothing is open any more: the fall of the last half minute, carried on.
+fn eta(state: &State, at: Timestamp, side: Side, scope: &Scope<'_>) -> Option<u64> {
+    let (step, cells) = state.evidence.graph(scope.slot(side), Shown::InFlight, at, CELLS);
+    let known: Vec<(f64, f64)> = cells
+        .iter()
+        .enumerate()
+        .rev()
+        .filter_map(|(i, v)| v.map(|v| (i as f64 * step as f64 / 1000.0, v)))
+        .take(30)
+        .collect();
+    let (last, first) = (known.first()?, known.last()?);
+    let fall = (first.1 - last.1) / (last.0 - first.0);
+    if last.1 <= 0.0 {
+        return Some(0);
+    }
+    (fall.is_finite() && fall > 0.0).then(|| (last.1 / fall).ceil() as u64)
+}
+
+/// Returns open work on the slot that is being left, over time.
+pub fn drain_graph(state: &State, at: Timestamp) -> DrainGraph {
+    let Some(scope) = state.scope() else { return DrainGraph::default() };
+    let side = left_side(&scope).unwrap_or(Side::Old);
+    let (step, values) = state.evidence.graph(scope.slot(side), Shown::InFlight, at, CELLS);
+    DrainGraph { step: step as f64 / 1000.0, values }
+}
+
+/// Returns the error ratio of both sides over time.
+pub fn errors(state: &State, at: Timestamp) -> Graph {
+    graph(state, at, Shown::Errors, |kind| matches!(kind, GateKind::ErrorRatio))
+}
+
+/// Returns the 99th percentile latency of both sides over time.
+pub fn latency(state: &State, at: Timestamp) -> Graph {
+    graph(state, at, Shown::Latency, |kind| matches!(kind, GateKind::Latency { .. }))
+}
+
+fn graph(state: &State, at: Timestamp, shown: Shown, limits: impl Fn(&GateKind) -> bool) -> Graph {
+    let Some(plan) = &state.plan else { return Graph::default() };
+    let limit = plan.gates.iter().find(|gate| limits(&gate.kind)).map(|gate| gate.max);
+    let old = state.scope().map_or_else(|| serving(state), |scope| Some(scope.slot(Side::Old)));
+    let Some(old) = old else { return Graph { limit, ..Graph::default() } };
+    let (step, old_cells) = state.evidence.graph(old, shown, at, CELLS);
+    let (_, new_cells) = state.evidence.graph(old.other(), shown, at, CELLS);
+    let newest = |cells: &[Option<f64>]| cells.iter().rev().take(5).find_map(|v| *v);
+    let last = (newest(&new_cells), newest(&old_cells));
+    Graph { step: step as f64 / 1000.0, new: new_cells, old: old_cells, limit, last }
+}
+
+fn serving(state: &State) -> Option<crate::model::Slot> {
+    let plan = state.plan.as_ref()?;
+    let base = state.world.get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)?;
+    crate::routing::active_slot(base, &plan.component).ok()
+}
+
+/// Returns the journal of the release under way, or of the last one, newest first.
+pub fn events(state: &State) -> Vec<EventRow> {
+    let release =
+        state.active_name().and_then(|name| state.world.release(&name)).or_else(|| super::head::last_ended(state));
+    let Some(release) = release else { return Vec::new() };
+    release
+        .status
+        .journal
+        .iter()
+        .rev()
+        .take(EVENTS)
+        .map(|record| EventRow {
+            seq: record.seq,
+            at: Some(record.at),
+            by: record.by.clone(),
+            what: record.what.clone(),
+            why: if record.why.is_empty() { record.evidence.clone() } else { record.why.clone() },
+            result: record.result.clone(),
+        })
+        .collect()
+}
+
+/// Returns the releases that could be started, newest first.
+pub fn proposed(state: &State) -> Vec<ReleaseRow> {
+    let Some(plan) = state.plan_name() else { return Vec::new() };
+    let active = state.world.active_release(&plan);
+    state
+        .world
+        .releases(&plan)
+        .into_iter()
+        .filter(|r| r.phase() == Phase::Proposed && active.as_ref() != Some(&r.name))
+        .map(|r| ReleaseRow {
+            name: r.name.clone(),
+            version: r.spec.version.to_string(),
+            phase: r.phase().word().to_owned(),
+            by: r.spec.requested_by.clone(),
+            at: r.created,
+        })
+        .collect()
+}

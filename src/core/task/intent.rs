@@ -1,0 +1,435 @@
+//! An intent: announced in the Release before anything is written, closed when every write has a definitive answer.
+
+use super::cas::{refused, release_status};
+use super::close::close;
+use super::compose::{Compose, Fresh, Planned, Trouble, compose};
+use super::settle::SettleTask;
+use super::{CasTask, Flow, Task, ask, send};
+use crate::api::{Act, Hold, Intent, OutcomeRecord, ReleaseStatus, Unresolved, WaveProgress};
+use crate::core::record::{Entry, HoldTest, enter, fence_key, in_words, write_down};
+use crate::core::scope::Scope;
+use crate::core::{Effect, Found, OpId, Read, ReadFailure, State};
+use crate::model::{Direction, Outcome, Phase, ResourceKind, ResourceRef, Side, Timestamp};
+use crate::routing::fence_of;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long after it was recorded a forward intent may still be sent, in server time.
+const EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+/// What is to be done, as the planner orders it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The act.
+    pub act: Act,
+    /// The wave, counted from 1; 0 for none.
+    pub wave: u32,
+    /// Whether a hold stops it.
+    pub direction: Direction,
+    /// Which hold it goes under.
+    pub hold: HoldTest,
+    /// The hold a rollback found.
+    pub hold_found: Option<Hold>,
+    /// Who confirmed it.
+    pub by: String,
+    /// Why, where a reason was given.
+    pub reason: String,
+    /// What was known when it was decided.
+    pub evidence: String,
+}
+
+/// An intent under way.
+#[derive(Clone, Debug)]
+pub struct IntentTask {
+    order: Order,
+    release: String,
+    fresh: Fresh,
+    plan: Compose,
+    intent: Option<Intent>,
+    group: usize,
+    stage: Stage,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    /// Quorum reads; the base comes last (CONTRACTS 4).
+    Reading {
+        waiting: BTreeMap<OpId, ResourceRef>,
+        then: Vec<ResourceRef>,
+    },
+    /// The server validates the writes and stores nothing.
+    Trying(BTreeSet<OpId>),
+    Recording(OpId),
+    Writing {
+        waiting: BTreeMap<OpId, ResourceRef>,
+        trouble: Option<String>,
+        final_trouble: bool,
+    },
+}
+
+impl IntentTask {
+    /// Begins with the quorum reads.
+    pub fn begin(state: &mut State, order: Order, effects: &mut Vec<Effect>) -> Option<Self> {
+        let scope = state.scope()?;
+        let release = scope.release.name.clone();
+        let (first, then) = objects(&scope, order.act);
+        let mut task = Self {
+            order,
+            release,
+            fresh: Fresh::new(),
+            plan: Compose::default(),
+            intent: None,
+            group: 0,
+            stage: Stage::Reading { waiting: BTreeMap::new(), then: Vec::new() },
+        };
+        if first.is_empty() {
+            task.read(state, then, Vec::new(), effects);
+        } else {
+            task.read(state, first, then, effects);
+        }
+        Some(task)
+    }
+
+    /// Says how far it is.
+    pub fn progress(&self) -> String {
+        let what = self.intent.as_ref().map_or_else(|| format!("{:?}", self.order.act).to_lowercase(), in_words);
+        match &self.stage {
+            Stage::Reading { .. } => format!("{what}: reading the routes"),
+            Stage::Trying(_) => format!("{what}: asking the API server for a dry run"),
+            Stage::Recording(_) => format!("{what}: recording the intent"),
+            Stage::Writing { waiting, .. } => {
+                let names: Vec<&str> = waiting.values().map(|t| t.name.as_str()).collect();
+                format!("{what}: writing {}", names.join(", "))
+            }
+        }
+    }
+
+    /// Takes in a read.
+    pub fn on_read(
+        mut self: Box<Self>,
+        state: &mut State,
+        now: Timestamp,
+        id: OpId,
+        result: Result<Found, ReadFailure>,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let Stage::Reading { waiting, then } = &mut self.stage else { return Flow::Wait(Task::Intent(self)) };
+        let Some(target) = waiting.remove(&id) else { return Flow::Wait(Task::Intent(self)) };
+        match result {
+            Ok(Found::One(object)) => {
+                state.world.learn(target.kind, &object);
+                self.fresh.insert(target, Some(object));
+            }
+            Ok(_) => {
+                state.world.forget(&target);
+                self.fresh.insert(target, None);
+            }
+            Err(failure) => return Flow::Failed(format!("{target} cannot be read: {}", failure.why)),
+        }
+        if !waiting.is_empty() {
+            return Flow::Wait(Task::Intent(self));
+        }
+        let next = std::mem::take(then);
+        if !next.is_empty() {
+            self.read(state, next, Vec::new(), effects);
+            return Flow::Wait(Task::Intent(self));
+        }
+        self.plan_it(state, now, effects)
+    }
+
+    /// Takes in an outcome.
+    pub fn on_wrote(
+        mut self: Box<Self>,
+        state: &mut State,
+        now: Timestamp,
+        id: OpId,
+        outcome: Outcome,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        match &mut self.stage {
+            Stage::Trying(waiting) if waiting.contains(&id) => {
+                waiting.remove(&id);
+                if let Outcome::NotApplied(rejection) = &outcome {
+                    let why = format!("the API server would refuse it: {rejection}");
+                    return if rejection.is_precondition() { Flow::Failed(why) } else { Flow::Stopped(why) };
+                }
+                if let Outcome::Unknown(why) = outcome {
+                    return Flow::Failed(format!("the dry run has no answer: {why}"));
+                }
+                if waiting.is_empty() {
+                    return self.record(state, now, effects);
+                }
+                Flow::Wait(Task::Intent(self))
+            }
+            Stage::Recording(op) if *op == id => self.recorded(state, now, outcome, effects),
+            Stage::Writing { waiting, .. } if waiting.contains_key(&id) => self.wrote(state, now, id, outcome, effects),
+            _ => Flow::Wait(Task::Intent(self)),
+        }
+    }
+
+    fn read(
+        &mut self,
+        state: &mut State,
+        targets: Vec<ResourceRef>,
+        then: Vec<ResourceRef>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let waiting =
+            targets.into_iter().map(|target| (ask(state, effects, Read::Get(target.clone())), target)).collect();
+        self.stage = Stage::Reading { waiting, then };
+    }
+
+    fn plan_it(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        let Some(scope) = state.scope() else { return Flow::Over };
+        match compose(&scope, &self.fresh, self.order.act, self.order.wave) {
+            Ok(plan) => self.plan = plan,
+            Err(Trouble::Drifted(what)) => return crate::core::order::block(state, now, &what, effects),
+            Err(Trouble::Impossible(why)) => return Flow::Stopped(why),
+        }
+        if self.plan.groups.is_empty() {
+            return Flow::Failed("there is nothing left to write".into());
+        }
+        if !matches!(self.order.act, Act::Arm | Act::Shift | Act::Promote) {
+            return self.record(state, now, effects);
+        }
+        let direction = self.order.direction;
+        let tries: Vec<Planned> = self.plan.groups.first().cloned().unwrap_or_default();
+        let waiting = tries.into_iter().map(|p| send(state, effects, direction, &p.target, p.verb, true)).collect();
+        self.stage = Stage::Trying(waiting);
+        Flow::Wait(Task::Intent(self))
+    }
+
+    fn record(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        let at = state.server_now(now);
+        let id = state.ids.ulid(at);
+        let Some(scope) = state.scope() else { return Flow::Over };
+        let Some(driver) = &scope.status().driver else { return Flow::Over };
+        let planned = || self.plan.groups.iter().flatten();
+        let intent = Intent {
+            id,
+            epoch: driver.epoch,
+            direction: self.order.direction,
+            act: self.order.act,
+            wave: self.order.wave,
+            targets: planned().map(|p| p.record.clone()).collect(),
+            not_after: (self.order.direction == Direction::Forward).then_some(at + EXPIRY),
+            by: self.order.by.clone(),
+            reason: self.order.reason.clone(),
+            hold_found: self.order.hold_found.clone(),
+        };
+        let mut status = scope.status().clone();
+        status.unresolved = planned()
+            .map(|p| Unresolved { kind: p.record.kind, name: p.target.name.clone(), uid: p.record.uid.clone() })
+            .collect();
+        announce(&scope, &mut status, &intent, &self.plan, at);
+        write_down(
+            &mut status,
+            at,
+            Entry {
+                by: intent.by.clone(),
+                intent: intent.id.clone(),
+                act: format!("{:?}", intent.act).to_lowercase(),
+                what: in_words(&intent),
+                why: intent.reason.clone(),
+                evidence: self.order.evidence.clone(),
+                result: "begun".into(),
+            },
+        );
+        status.intent = Some(intent.clone());
+        let (target, verb) = release_status(&scope, &status, &self.order.hold);
+        let op = send(state, effects, self.order.direction, &target, verb, false);
+        self.intent = Some(intent);
+        self.stage = Stage::Recording(op);
+        Flow::Wait(Task::Intent(self))
+    }
+
+    fn recorded(
+        mut self: Box<Self>,
+        state: &mut State,
+        now: Timestamp,
+        outcome: Outcome,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let target = ResourceRef::new(ResourceKind::Release, &self.release);
+        match outcome {
+            Outcome::Applied(object) => {
+                state.world.learn(target.kind, &object);
+                let recorded = object["status"]["intent"]["id"].as_str() == self.intent.as_ref().map(|i| i.id.as_str());
+                if !recorded {
+                    return Flow::Failed("the API server did not store the intent".into());
+                }
+                self.group = 0;
+                self.write(state, now, effects)
+            }
+            Outcome::NotApplied(rejection) if !rejection.is_precondition() => {
+                Flow::Stopped(refused(&target, &rejection))
+            }
+            // Held, taken over or changed meanwhile; or unknown: then the record itself tells, and is settled if it is there.
+            Outcome::NotApplied(_) | Outcome::Unknown(_) => {
+                Flow::Wait(Task::Cas(CasTask::look(state, effects, target, "the Release was changed meanwhile")))
+            }
+        }
+    }
+
+    /// Sends the next group of writes.
+    fn write(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        let expired = self.intent.as_ref().and_then(|i| i.not_after).is_some_and(|end| state.server_now(now) >= end);
+        if expired {
+            return settle(state, now, "it expired before it was sent", effects);
+        }
+        let Some(group) = self.plan.groups.get(self.group).cloned() else {
+            return self.close(state, now, effects);
+        };
+        let direction = self.order.direction;
+        let waiting =
+            group.into_iter().map(|p| (send(state, effects, direction, &p.target, p.verb, false), p.target)).collect();
+        self.stage = Stage::Writing { waiting, trouble: None, final_trouble: false };
+        Flow::Wait(Task::Intent(self))
+    }
+
+    fn wrote(
+        mut self: Box<Self>,
+        state: &mut State,
+        now: Timestamp,
+        id: OpId,
+        outcome: Outcome,
+        effects: &mut Vec<Effect>,
+    ) -> Flow {
+        let Stage::Writing { waiting, trouble, final_trouble } = &mut self.stage else {
+            return Flow::Wait(Task::Intent(self));
+        };
+        let Some(target) = waiting.remove(&id) else { return Flow::Wait(Task::Intent(self)) };
+        match outcome {
+            Outcome::Applied(_) if self.order.act == Act::Clean => state.world.forget(&target),
+            Outcome::Applied(object) => {
+                state.world.learn(target.kind, &object);
+                self.fresh.insert(target, Some(object));
+            }
+            Outcome::NotApplied(rejection) if self.order.act == Act::Clean && rejection.code == 404 => {
+                state.world.forget(&target);
+            }
+            Outcome::NotApplied(rejection) => {
+                *final_trouble |= !rejection.is_precondition();
+                *trouble = Some(refused(&target, &rejection));
+            }
+            Outcome::Unknown(why) => *trouble = Some(format!("the outcome of writing {target} is unknown: {why}")),
+        }
+        if !waiting.is_empty() {
+            return Flow::Wait(Task::Intent(self));
+        }
+        let (trouble, is_final) = (trouble.clone(), *final_trouble);
+        if let Some(why) = trouble {
+            if is_final {
+                state.notice(now, crate::core::Tone::Bad, why.clone());
+                crate::core::order::give_up(state, &why);
+            }
+            return settle(state, now, &why, effects);
+        }
+        self.group += 1;
+        self.write(state, now, effects)
+    }
+
+    fn close(self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        let at = state.server_now(now);
+        let Some(scope) = state.scope() else { return Flow::Over };
+        let Some(intent) = &self.intent else { return Flow::Over };
+        let mut status = scope.status().clone();
+        for planned in self.plan.groups.iter().flatten() {
+            let object: Option<&Value> = self.fresh.get(&planned.target).and_then(Option::as_ref);
+            let key = fence_key(planned.target.kind, &planned.target.name);
+            match object.and_then(fence_of) {
+                Some(_) if self.order.act == Act::Clean => {
+                    status.fences.remove(&key);
+                }
+                Some(fence) => {
+                    status.fences.insert(key, fence);
+                }
+                None => {}
+            }
+        }
+        close(&scope, &mut status, intent, true, at);
+        write_down(
+            &mut status,
+            at,
+            Entry {
+                by: intent.by.clone(),
+                intent: intent.id.clone(),
+                act: format!("{:?}", intent.act).to_lowercase(),
+                what: in_words(intent),
+                result: format!("applied {0} of {0}", intent.targets.len()),
+                ..Entry::default()
+            },
+        );
+        let (target, verb) = release_status(&scope, &status, &HoldTest::Any);
+        crate::core::order::progressed(state);
+        Flow::Wait(Task::Cas(CasTask::begin(state, effects, Direction::Backward, target, verb)))
+    }
+}
+
+fn settle(state: &mut State, now: Timestamp, why: &str, effects: &mut Vec<Effect>) -> Flow {
+    match SettleTask::begin(state, now, why.to_owned(), effects) {
+        Some(task) => Flow::Wait(Task::Settle(Box::new(task))),
+        None => Flow::Failed(why.to_owned()),
+    }
+}
+
+/// Names the objects an act may write: managed routes and Deployments first, the base in a second round.
+fn objects(scope: &Scope<'_>, act: Act) -> (Vec<ResourceRef>, Vec<ResourceRef>) {
+    let component = scope.component();
+    let route = |name: &str| ResourceRef::new(ResourceKind::HTTPRoute, name);
+    let deployment =
+        |side: Side| ResourceRef::new(ResourceKind::Deployment, &component.pair(scope.slot(side)).deployment);
+    let managed = scope.status().routes.iter().map(|record| route(&record.name));
+    let mut first: Vec<ResourceRef> = managed.collect();
+    if matches!(act, Act::Prepare | Act::Retire | Act::Rollback) {
+        first.extend([deployment(Side::Old), deployment(Side::New)]);
+    }
+    (first, vec![route(&component.route)])
+}
+
+/// Brings the record in line with what is about to be written.
+fn announce(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, plan: &Compose, at: Timestamp) {
+    match intent.act {
+        Act::Prepare | Act::Arm => {}
+        Act::Install if status.routes.is_empty() => status.routes.clone_from(&plan.routes),
+        Act::Install => {}
+        Act::Shift => {
+            enter(status, at, Phase::Shifting);
+            begin_wave(scope, status, intent.wave, at);
+        }
+        Act::Promote => {
+            enter(status, at, Phase::Promoting);
+            begin_wave(scope, status, intent.wave, at);
+        }
+        Act::Retire if status.phase.is_backward() => enter(status, at, Phase::RetiringNew),
+        Act::Retire => enter(status, at, Phase::RetiringOld),
+        Act::Disarm | Act::Clean => enter(status, at, Phase::Cleaning),
+        Act::Rollback => {
+            enter(status, at, Phase::RollingBack);
+            let outcome = status.outcome.get_or_insert_default();
+            outcome.result = Some(Phase::RolledBack);
+            outcome.rolled_back_at.get_or_insert(at);
+        }
+    }
+}
+
+fn begin_wave(scope: &Scope<'_>, status: &mut ReleaseStatus, wave: u32, at: Timestamp) {
+    status.wave = wave;
+    let index = usize::try_from(wave).unwrap_or(0).saturating_sub(1);
+    if let Some(record) = status.waves.get_mut(index)
+        && record.state != WaveProgress::Moving
+    {
+        record.state = WaveProgress::Moving;
+        record.at = Some(at);
+    }
+    let moved: usize = scope
+        .frozen
+        .waves
+        .iter()
+        .zip(&status.waves)
+        .filter(|(_, record)| matches!(record.state, WaveProgress::Moving | WaveProgress::New))
+        .map(|(wave, _)| wave.customers.len())
+        .sum();
+    let outcome: &mut OutcomeRecord = status.outcome.get_or_insert_default();
+    outcome.customers_moved = outcome.customers_moved.max(u32::try_from(moved).unwrap_or(u32::MAX));
+}

@@ -1,0 +1,452 @@
+//! A small cluster for the core's own tests: objects, a gateway that accepts at once, pods that are ready at once, and
+//! consoles whose writes can be lost, delayed or applied without an answer.
+
+use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
+use crate::model::{
+    Batch, CustomerId, Family, Outcome, RawSeries, Reading, Rejection, ResourceKind, ResourceRef, Slot, StreamKind,
+    Timestamp, name_of, resource_version, uid_of,
+};
+use crate::routing;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What becomes of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is applied and answered.
+    Normal,
+    /// It never arrives; the console hears of a time-out.
+    Lost,
+    /// It is applied; the console hears of a time-out.
+    Mute,
+    /// The console hears of a time-out; it arrives when the test says so.
+    Late,
+}
+
+type Rule = Box<dyn Fn(&Write) -> Fate>;
+
+/// One console of the test.
+pub struct Desk {
+    /// Its state.
+    pub state: State,
+    effects: VecDeque<Effect>,
+    /// Decides over its writes.
+    pub fate: Rule,
+    /// Whether it runs; a dead one gets nothing any more.
+    pub alive: bool,
+}
+
+/// The cluster and its consoles.
+pub struct Bed {
+    /// Every object.
+    pub objects: BTreeMap<ResourceRef, Value>,
+    version: u64,
+    /// The time.
+    pub now: Timestamp,
+    /// The consoles.
+    pub desks: Vec<Desk>,
+    /// Writes that are on their way.
+    pub late: Vec<Write>,
+    /// Time-outs that consoles will hear of: when, which console, which write.
+    timeouts: Vec<(Timestamp, usize, super::OpId)>,
+    counters: BTreeMap<(Slot, String), f64>,
+    /// Open work on a slot.
+    pub open: BTreeMap<Slot, f64>,
+    /// Whether metrics are answered.
+    pub metrics: bool,
+    /// Every write that was applied, in order.
+    pub applied: Vec<Write>,
+}
+
+impl Bed {
+    /// Makes a cluster with version 1 in slot a and a plan of two one-wave rings.
+    pub fn new() -> Self {
+        let mut bed = Self {
+            objects: BTreeMap::new(),
+            version: 100,
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            desks: Vec::new(),
+            late: Vec::new(),
+            timeouts: Vec::new(),
+            counters: BTreeMap::new(),
+            open: BTreeMap::new(),
+            metrics: true,
+            applied: Vec::new(),
+        };
+        for (kind, object) in seed() {
+            bed.put(kind, object);
+        }
+        bed.control();
+        bed
+    }
+
+    /// Opens a console.
+    pub fn open_desk(&mut self, person: &str) -> usize {
+        let setup = Setup {
+            namespace: "shop".into(),
+            cluster: "test".into(),
+            plan: None,
+            person: format!("{person}@host"),
+            session: format!("{:016x}", self.desks.len() + 1),
+            watch: false,
+        };
+        let desk =
+            Desk { state: State::new(setup), effects: VecDeque::new(), fate: Box::new(|_| Fate::Normal), alive: true };
+        self.desks.push(desk);
+        let at = self.desks.len() - 1;
+        self.tell(at, Event::Identity(Identity { user: person.into(), may_write: Some(true) }));
+        self.tick(at);
+        at
+    }
+
+    /// Gives an order, confirmed on what is shown now.
+    pub fn order(&mut self, desk: usize, command: Command) {
+        let mark = super::preview(&self.desks[desk].state, self.now, &command).mark;
+        self.tell(desk, Event::Command { command, mark: Some(mark) });
+        self.run();
+    }
+
+    /// Lets `seconds` pass, one tick a second.
+    pub fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now += jiff::SignedDuration::from_secs(1);
+            self.control();
+            let now = self.now;
+            let due: Vec<_> = self.timeouts.extract_if(.., |(at, _, _)| *at <= now).collect();
+            for (_, desk, id) in due {
+                self.tell(desk, Event::Wrote { id, outcome: Outcome::Unknown("timed out".into()) });
+            }
+            for desk in 0..self.desks.len() {
+                self.tick(desk);
+            }
+            self.run();
+        }
+    }
+
+    /// Lets time pass until the release is in this phase; fails with what the console says after a minute.
+    pub fn until(&mut self, desk: usize, phase: &str) {
+        for _ in 0..90 {
+            if self.phase() == phase && self.desks[desk].state.task.is_none() {
+                return;
+            }
+            self.pass(1);
+        }
+        let view = self.view(desk);
+        panic!("not {phase} but {}: {:?} {:?} {:?}", self.phase(), view.running, view.advice, view.notices);
+    }
+
+    /// Computes what a console shows.
+    pub fn view(&self, desk: usize) -> View {
+        super::view(&self.desks[desk].state, self.now)
+    }
+
+    /// Returns the phase of the only release.
+    pub fn phase(&self) -> String {
+        self.release()["status"]["phase"].as_str().unwrap_or("Proposed").to_owned()
+    }
+
+    /// Returns the only release.
+    pub fn release(&self) -> &Value {
+        self.objects.iter().find(|(r, _)| r.kind == ResourceKind::Release).map(|(_, o)| o).unwrap_or(&Value::Null)
+    }
+
+    /// Returns an object.
+    pub fn get(&self, kind: ResourceKind, name: &str) -> &Value {
+        self.objects.get(&ResourceRef::new(kind, name)).unwrap_or(&Value::Null)
+    }
+
+    /// Returns where a customer's requests go.
+    pub fn slot_of(&self, customer: &str) -> Option<Slot> {
+        let routes = self.routes();
+        let plan = super::world::plan_of("shop", "shop", &self.get(ResourceKind::RolloutPlan, "shop")["spec"]).unwrap();
+        let ids = [CustomerId::new(customer)];
+        routing::placements(&routes, "shop", &plan.component, "x-customer", &ids)[&ids[0]]
+    }
+
+    /// Lets a late write arrive now; tells whether it was applied.
+    pub fn arrive(&mut self, index: usize) -> bool {
+        let write = self.late.remove(index);
+        matches!(self.apply(&write), Outcome::Applied(_))
+    }
+
+    /// Somebody else changes an object.
+    pub fn meddle(&mut self, kind: ResourceKind, name: &str, ops: Value) {
+        let target = ResourceRef::new(kind, name);
+        let ops: Vec<Value> = ops.as_array().unwrap().clone();
+        let after = routing::apply(&self.objects[&target], &ops).unwrap();
+        self.put(kind, after);
+    }
+
+    /// Replicas a slot should have.
+    pub fn replicas(&self, deployment: &str) -> u64 {
+        self.get(ResourceKind::Deployment, deployment)["spec"]["replicas"].as_u64().unwrap()
+    }
+
+    fn routes(&self) -> Vec<&Value> {
+        self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::HTTPRoute).map(|(_, o)| o).collect()
+    }
+
+    fn tell(&mut self, desk: usize, event: Event) {
+        let now = self.now;
+        let desk = &mut self.desks[desk];
+        if desk.alive {
+            desk.effects.extend(super::update(&mut desk.state, now, event));
+        }
+    }
+
+    fn tick(&mut self, desk: usize) {
+        for kind in ResourceKind::ALL {
+            let objects = self.objects.iter().filter(|(r, _)| r.kind == kind).map(|(_, o)| o.clone()).collect();
+            self.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Reset(objects) }));
+        }
+        if self.metrics {
+            let batch = self.batch();
+            self.tell(desk, Event::Metrics(batch));
+        }
+        self.tell(desk, Event::Tick);
+    }
+
+    /// Executes what the consoles ask for until nobody asks for more.
+    pub fn run(&mut self) {
+        for _ in 0..500 {
+            let Some(desk) = (0..self.desks.len()).find(|i| !self.desks[*i].effects.is_empty()) else { return };
+            let Some(effect) = self.desks[desk].effects.pop_front() else { return };
+            match effect {
+                Effect::Read { id, read, .. } => {
+                    let result = Ok(self.read(&read));
+                    self.tell(desk, Event::ReadDone { id, result });
+                }
+                Effect::Write(write) => {
+                    let fate = (self.desks[desk].fate)(&write);
+                    let timeout = (self.now + jiff::SignedDuration::from_secs(5), desk, write.id);
+                    match fate {
+                        Fate::Normal => {
+                            let outcome = self.apply(&write);
+                            self.tell(desk, Event::Wrote { id: write.id, outcome });
+                            continue;
+                        }
+                        Fate::Mute => {
+                            self.apply(&write);
+                        }
+                        Fate::Lost => {}
+                        Fate::Late => self.late.push(write),
+                    }
+                    self.timeouts.push(timeout);
+                }
+                Effect::Poll(_) | Effect::WatchCustomers(_) => {}
+            }
+        }
+        panic!("the consoles never come to rest");
+    }
+
+    fn read(&self, read: &Read) -> Found {
+        match read {
+            Read::Get(target) => self.objects.get(target).map_or(Found::Missing, |o| Found::One(o.clone())),
+            Read::List { kind, .. } => {
+                Found::Many(self.objects.iter().filter(|(r, _)| r.kind == *kind).map(|(_, o)| o.clone()).collect())
+            }
+        }
+    }
+
+    fn apply(&mut self, write: &Write) -> Outcome {
+        let live = self.objects.get(&write.target).cloned();
+        let after = match (&write.verb, live) {
+            (Verb::Create(_), Some(_)) => return refuse(409, "AlreadyExists"),
+            (Verb::Create(object), None) => Some(object.clone()),
+            (_, None) => return refuse(404, "NotFound"),
+            (Verb::Patch(ops), Some(live)) => match routing::apply(&live, ops) {
+                Ok(mut after) => {
+                    after["status"] = live["status"].clone();
+                    Some(after)
+                }
+                Err(_) => return refuse(422, "Invalid"),
+            },
+            (Verb::PatchStatus(ops), Some(live)) => match routing::apply(&live, ops) {
+                Ok(after) => Some(
+                    json!({ "metadata": live["metadata"], "spec": live["spec"], "data": live["data"], "status": after["status"] }),
+                ),
+                Err(_) => return refuse(422, "Invalid"),
+            },
+            (Verb::Delete { uid, resource_version: version }, Some(live)) => {
+                if uid != uid_of(&live) || version != resource_version(&live) {
+                    return refuse(409, "Conflict");
+                }
+                None
+            }
+        };
+        if write.dry_run {
+            return Outcome::Applied(after.unwrap_or_default());
+        }
+        self.applied.push(write.clone());
+        match after {
+            Some(object) => {
+                self.put(write.target.kind, object);
+                self.control();
+                Outcome::Applied(self.objects[&write.target].clone())
+            }
+            None => {
+                self.objects.remove(&write.target);
+                Outcome::Applied(json!({}))
+            }
+        }
+    }
+
+    fn put(&mut self, kind: ResourceKind, mut object: Value) {
+        self.version += 1;
+        let target = ResourceRef::new(kind, name_of(&object));
+        let before = self.objects.get(&target);
+        let generation = before.map_or(0, |b| b["metadata"]["generation"].as_u64().unwrap_or(0));
+        let changed = before.is_none_or(|b| b["spec"] != object["spec"]);
+        object["metadata"]["generation"] = json!(generation + u64::from(changed));
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+            object["metadata"]["creationTimestamp"] = json!(self.now.to_string());
+        }
+        self.objects.insert(target, object);
+    }
+
+    /// Plays controllers and gateway: everything is ready and accepted at once.
+    fn control(&mut self) {
+        let targets: Vec<ResourceRef> = self.objects.keys().cloned().collect();
+        for target in targets {
+            let object = &self.objects[&target];
+            let generation = object["metadata"]["generation"].clone();
+            let status = match target.kind {
+                ResourceKind::HTTPRoute => accepted(&generation),
+                ResourceKind::Deployment => {
+                    let n = &object["spec"]["replicas"];
+                    json!({ "observedGeneration": generation, "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n })
+                }
+                _ => continue,
+            };
+            if object["status"] != status {
+                let mut object = object.clone();
+                object["status"] = status;
+                self.put(target.kind, object);
+            }
+        }
+        for (slot, deployment, service) in [("a", "shop-a", "shop-a"), ("b", "shop-b", "shop-b")] {
+            let wanted = self.replicas(deployment);
+            for i in 0..3u64 {
+                let target = ResourceRef::new(ResourceKind::Pod, format!("{deployment}-{i}"));
+                match (i < wanted, self.objects.contains_key(&target)) {
+                    (true, false) => self.put(ResourceKind::Pod, pod(&target.name, slot)),
+                    (false, true) => {
+                        self.objects.remove(&target);
+                    }
+                    _ => {}
+                }
+            }
+            let endpoints: Vec<Value> = (0..wanted).map(|_| json!({ "conditions": { "ready": true } })).collect();
+            let slice = json!({ "metadata": { "name": format!("{service}-1"), "labels": { "kubernetes.io/service-name": service } }, "endpoints": endpoints });
+            let target = ResourceRef::new(ResourceKind::EndpointSlice, format!("{service}-1"));
+            if self.objects.get(&target).is_none_or(|o| o["endpoints"] != slice["endpoints"]) {
+                self.put(ResourceKind::EndpointSlice, slice);
+            }
+        }
+    }
+
+    /// Counts two requests a second of each customer where the live routes send them, and makes a round of metrics.
+    fn batch(&mut self) -> Batch {
+        let at = self.now.as_millisecond();
+        for customer in ["acme", "globex", "initech", "nobody"] {
+            if let Some(slot) = self.slot_of(customer) {
+                *self.counters.entry((slot, customer.to_owned())).or_default() += 2.0;
+            }
+        }
+        let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
+        let (mut started, mut inflight, mut up) = (Vec::new(), Vec::new(), Vec::new());
+        for (target, _) in self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod) {
+            let slot = if target.name.starts_with("shop-a") { Slot::A } else { Slot::B };
+            let base = RawSeries {
+                slot: Some(slot),
+                pod: target.name.clone(),
+                points: vec![(at, 1.0)],
+                ..RawSeries::default()
+            };
+            up.push(base.clone());
+            let is_first = target.name.ends_with("-0");
+            for kind in StreamKind::ALL {
+                let open = if is_first && kind == StreamKind::Http {
+                    self.open.get(&slot).copied().unwrap_or(0.0)
+                } else {
+                    0.0
+                };
+                inflight.push(RawSeries { kind: Some(kind), points: vec![(at, open)], ..base.clone() });
+            }
+            for ((of, customer), count) in self.counters.iter().filter(|((of, _), _)| *of == slot && is_first) {
+                let _ = of;
+                started.push(RawSeries {
+                    customer: Some(CustomerId::new(customer.clone())),
+                    points: vec![(at, *count)],
+                    ..base.clone()
+                });
+            }
+        }
+        families.insert(Family::Started, Reading::Value(started));
+        families.insert(Family::InFlight, Reading::Value(inflight));
+        families.insert(Family::Up, Reading::Value(up));
+        Batch { at: self.now, families }
+    }
+}
+
+fn refuse(code: u16, reason: &str) -> Outcome {
+    Outcome::NotApplied(Rejection { code, reason: reason.into(), message: "test".into(), causes: Vec::new() })
+}
+
+fn accepted(generation: &Value) -> Value {
+    let condition = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": generation });
+    json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": [condition("Accepted"), condition("ResolvedRefs")] }] })
+}
+
+fn pod(name: &str, slot: &str) -> Value {
+    json!({
+        "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
+        "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
+            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
+    })
+}
+
+fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
+    json!({
+        "metadata": { "name": name, "labels": {} },
+        "spec": { "replicas": replicas, "template": {
+            "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
+            "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
+    })
+}
+
+fn seed() -> Vec<(ResourceKind, Value)> {
+    let backends = json!([
+        { "group": "", "kind": "Service", "name": "shop-a", "port": 80, "weight": 100 },
+        { "group": "", "kind": "Service", "name": "shop-b", "port": 80, "weight": 0 },
+    ]);
+    let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
+    let service = |name: &str| (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": {} }));
+    vec![
+        service("shop-a"),
+        service("shop-b"),
+        (ResourceKind::Deployment, deployment("shop-a", "a", 2)),
+        (ResourceKind::Deployment, deployment("shop-b", "b", 0)),
+        (
+            ResourceKind::HTTPRoute,
+            json!({ "metadata": { "name": "shop" }, "spec": { "parentRefs": [{ "name": "web" }], "rules": [rule("/"), rule("/api")] } }),
+        ),
+        (ResourceKind::Lease, json!({ "metadata": { "name": "other" }, "spec": {} })),
+        (
+            ResourceKind::RolloutPlan,
+            json!({ "metadata": { "name": "shop", "namespace": "shop" }, "spec": {
+            "environment": "prod",
+            "components": [{ "name": "web", "route": "shop", "a": { "deployment": "shop-a", "service": "shop-a" }, "b": { "deployment": "shop-b", "service": "shop-b" } }],
+            "deploy": { "by": "pilothouse", "container": "app" },
+            "customers": { "identifiedBy": { "header": "x-customer" }, "from": { "inline": [{ "id": "acme" }, { "id": "globex" }, { "id": "initech" }] } },
+            "rings": [{ "name": "first", "names": ["acme"], "bake": "2s" }, { "name": "rest", "rest": true, "bake": "2s" }],
+            "promote": { "bake": "2s" },
+            "settle": "1s",
+            "drain": { "quiet": "3s", "patience": "10s" },
+            "metrics": { "source": { "url": "http://metrics" }, "interval": "1s" },
+        } }),
+        ),
+    ]
+}

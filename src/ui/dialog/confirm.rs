@@ -1,0 +1,282 @@
+//! The preview of a command and its confirmation.
+
+use super::{Guard, Press, Reply, draw_window, edit, text_width};
+use crate::core::{Action, Command, Confirm, Fact, Preview, Verdict, View};
+use crate::ui::paint::{Row, role_of};
+use crate::ui::safe::Safe;
+use crate::ui::scene::Scene;
+use crate::ui::text;
+use crate::ui::theme::Role;
+use crossterm::event::KeyCode;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tui_input::Input;
+
+/// Stands for the reason while none has been typed; such a command is only previewed, never run.
+const REASON_FOLLOWS: &str = "(being typed)";
+/// The key that accepts gates without an answer for lack of traffic.
+const ACCEPT: char = 'a';
+
+/// A command that waits to be confirmed.
+pub(in crate::ui) struct Confirming {
+    command: Command,
+    preview: Option<Preview>,
+    word: Input,
+    reason: Input,
+    /// Whether the keyboard is in the reason.
+    in_reason: bool,
+    pub(super) guard: Guard,
+}
+
+impl Confirming {
+    /// Opens the dialog of a command.
+    pub fn new(command: Command) -> Self {
+        Self {
+            command,
+            preview: None,
+            word: Input::default(),
+            reason: Input::default(),
+            in_reason: false,
+            guard: Guard::default(),
+        }
+    }
+
+    /// Returns the command as it would run now.
+    pub fn wanted(&self) -> Command {
+        let typed = self.reason.value().trim();
+        let reason = if typed.is_empty() { REASON_FOLLOWS.to_owned() } else { typed.to_owned() };
+        match &self.command {
+            Command::Next { accept_no_traffic: Some(_) } => Command::Next { accept_no_traffic: Some(reason) },
+            Command::Promote { accept_no_traffic: Some(_) } => Command::Promote { accept_no_traffic: Some(reason) },
+            Command::Take { .. } => Command::Take { reason },
+            Command::Force { .. } => Command::Force { reason },
+            Command::Rollback { .. } if self.asks_reason() => Command::Rollback { reason },
+            other => other.clone(),
+        }
+    }
+
+    /// Takes in the preview; one of a changed world has to be seen again before it can be confirmed.
+    pub fn show(&mut self, preview: Preview) {
+        let same = self.preview.as_ref().is_some_and(|old| old.mark == preview.mark && old.confirm == preview.confirm);
+        if !same {
+            self.guard.again();
+        }
+        self.preview = Some(preview);
+    }
+
+    /// Learns that its picture has reached the terminal.
+    pub fn drawn(&mut self, now_ms: u64) {
+        self.guard.drawn(now_ms);
+    }
+
+    /// Takes in a key.
+    pub fn press(&mut self, press: &Press) -> Reply {
+        let types = self.types();
+        let action = if types { press.action_beside_text() } else { press.action() };
+        if action == Some(Action::Back) {
+            return Reply::Close;
+        }
+        if !self.guard.is_armed(press.now_ms) {
+            return Reply::Stay;
+        }
+        if self.offers_acceptance(press.view) && press.chord.typed() == Some(ACCEPT) {
+            return self.accept();
+        }
+        if !self.may_run() {
+            return Reply::Stay;
+        }
+        if !types {
+            let yes = press.chord.typed() == Some('y') && !press.repeat;
+            return if yes { self.run() } else { Reply::Stay };
+        }
+        match press.chord.code {
+            KeyCode::Enter if press.repeat || !self.word_matches() => Reply::Stay,
+            KeyCode::Enter if self.asks_reason() && !self.in_reason => self.to_reason(true),
+            KeyCode::Enter if self.asks_reason() && self.reason.value().trim().is_empty() => Reply::Stay,
+            KeyCode::Enter => self.run(),
+            KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if self.asks_reason() => {
+                self.to_reason(!self.in_reason)
+            }
+            _ => {
+                edit(if self.in_reason { &mut self.reason } else { &mut self.word }, press.chord);
+                Reply::Stay
+            }
+        }
+    }
+
+    /// Draws the dialog.
+    pub fn draw(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect) {
+        let room = text_width(area);
+        let title = format!("confirm: {}", self.command.action().spec().title);
+        let escape = Row::from(scene.ink.text(&format!(" {}", text::escape(&scene.key(Action::Back), "cancel"))));
+        let Some(preview) = &self.preview else {
+            let body = [Row::from(scene.ink.text(&format!(" {}", text::LOOKING)))];
+            return draw_window(scene, buf, area, Role::Warn, &title, &body, &[escape]);
+        };
+        self.guard.in_frame();
+        let mut body: Vec<Row> = scene
+            .ink
+            .wrap(&preview.title, room)
+            .iter()
+            .map(|row| Row::from(scene.ink.bold(&format!(" {row}"))))
+            .collect();
+        body.push(Row::default());
+        body.extend(preview.facts.iter().flat_map(|fact| fact_rows(scene, fact, room)));
+        body.push(Row::default());
+        if !preview.refusals.is_empty() {
+            body.push(Row::from(scene.ink.role(Role::Bad, &format!(" {}", text::REFUSED))));
+            for refusal in &preview.refusals {
+                body.extend(refusal_rows(scene, &refusal.text, room));
+            }
+        }
+        let mut tail = self.prompts(scene, preview, room);
+        tail.push(escape);
+        let role = if preview.refusals.is_empty() { Role::Warn } else { Role::Bad };
+        draw_window(scene, buf, area, role, &title, &body, &tail);
+    }
+
+    fn prompts(&self, scene: &Scene, preview: &Preview, room: usize) -> Vec<Row> {
+        let plain = |text: &str| Row::from(scene.ink.text(&format!(" {text}")));
+        let accept = format!(" {ACCEPT}  accept gates without traffic, with a reason");
+        if !self.guard.is_armed(scene.now_ms) {
+            return vec![Row::from(scene.ink.role(Role::Dim, &format!(" {}", text::NOT_ARMED)))];
+        }
+        if !preview.refusals.is_empty() {
+            return if self.offers_acceptance(scene.view) {
+                vec![Row::from(scene.ink.bold(&accept))]
+            } else {
+                Vec::new()
+            };
+        }
+        let Some(word) = self.expected() else {
+            return vec![Row::from(scene.ink.bold(&format!(" {}", text::yes(preview.action))))];
+        };
+        let cursor = |here: bool| if here { "▏" } else { "" };
+        let prompt = text::type_word(word.as_str());
+        let typed = format!("{}{}", self.word.value(), cursor(!self.in_reason));
+        let mut rows = if prompt.len() + typed.len() <= room {
+            vec![Row::from(vec![scene.ink.text(" "), scene.ink.bold(&prompt), scene.ink.text(&typed)])]
+        } else {
+            vec![Row::from(vec![scene.ink.text(" "), scene.ink.bold(&prompt)]), plain(&format!("  {typed}"))]
+        };
+        let matches = self.word_matches();
+        if self.asks_reason() {
+            let shown = tail_of(self.reason.value(), room.saturating_sub(text::REASON.len() + 2));
+            let typed = format!("{shown}{}", cursor(self.in_reason));
+            rows.push(Row::from(vec![scene.ink.text(" "), scene.ink.bold(text::REASON), scene.ink.text(&typed)]));
+        }
+        let ready = matches && (!self.asks_reason() || (self.in_reason && !self.reason.value().trim().is_empty()));
+        rows.push(match (ready, matches) {
+            (true, _) => Row::from(scene.ink.role(Role::Ok, &format!(" {}", text::ENTER_RUNS))),
+            (false, true) if !self.in_reason => plain(text::ENTER_TO_REASON),
+            (false, true) => plain("Enter does nothing until a reason stands here."),
+            (false, false) => Row::from(scene.ink.role(Role::Dim, &format!(" {}", text::ENTER_WAITS))),
+        });
+        let hold = scene.key(Action::Hold);
+        if word.as_str().contains(hold.as_str()) {
+            rows.push(plain(&format!("{hold} holds, here too; type the word in small letters.")));
+        }
+        rows
+    }
+
+    fn run(&self) -> Reply {
+        match &self.preview {
+            Some(preview) => Reply::Run { command: self.wanted(), mark: preview.mark.clone() },
+            None => Reply::Stay,
+        }
+    }
+
+    fn to_reason(&mut self, there: bool) -> Reply {
+        self.in_reason = there;
+        Reply::Stay
+    }
+
+    /// Begins again with gates that have no traffic accepted.
+    fn accept(&mut self) -> Reply {
+        let command = match &self.command {
+            Command::Promote { .. } => Command::Promote { accept_no_traffic: Some(String::new()) },
+            _ => Command::Next { accept_no_traffic: Some(String::new()) },
+        };
+        *self = Self::new(command);
+        Reply::Stay
+    }
+
+    fn may_run(&self) -> bool {
+        self.preview.as_ref().is_some_and(|preview| preview.refusals.is_empty())
+    }
+
+    fn types(&self) -> bool {
+        self.may_run() && self.expected().is_some()
+    }
+
+    /// Returns the word to type, as it is shown.
+    fn expected(&self) -> Option<Safe> {
+        match &self.preview.as_ref()?.confirm {
+            Confirm::Type(word) | Confirm::TypeWithReason(word) => Some(Safe::new(word)),
+            Confirm::Yes | Confirm::AtOnce => None,
+        }
+    }
+
+    /// Compares without case: the key that holds is a letter, and holds here too.
+    fn word_matches(&self) -> bool {
+        let typed = self.word.value().trim().to_lowercase();
+        self.expected().is_some_and(|word| !typed.is_empty() && word.as_str().trim().to_lowercase() == typed)
+    }
+
+    fn asks_reason(&self) -> bool {
+        let accepts = matches!(
+            self.command,
+            Command::Next { accept_no_traffic: Some(_) }
+                | Command::Promote { accept_no_traffic: Some(_) }
+                | Command::Take { .. }
+                | Command::Force { .. }
+        );
+        accepts || matches!(self.preview.as_ref().map(|p| &p.confirm), Some(Confirm::TypeWithReason(_)))
+    }
+
+    /// Tells whether the only thing against the step is that gates have seen no traffic.
+    fn offers_acceptance(&self, view: &View) -> bool {
+        let fresh = matches!(
+            self.command,
+            Command::Next { accept_no_traffic: None } | Command::Promote { accept_no_traffic: None }
+        );
+        let quiet = |v: &Verdict| matches!(v, Verdict::NoTraffic(_));
+        fresh
+            && self.preview.as_ref().is_some_and(|p| !p.refusals.is_empty())
+            && view.gates.iter().any(|gate| quiet(&gate.verdict))
+            && view.gates.iter().all(|gate| quiet(&gate.verdict) || gate.verdict == Verdict::Pass)
+    }
+}
+
+fn fact_rows(scene: &Scene, fact: &Fact, room: usize) -> Vec<Row> {
+    const LABEL: usize = 11;
+    let role = role_of(Some(fact.tone));
+    let lines = scene.ink.wrap(&fact.text, room.saturating_sub(LABEL + 4));
+    let row = |(i, line): (usize, &String)| {
+        let label = if i == 0 { fact.label.as_str() } else { "" };
+        let sign = match role {
+            Some(role) if i == 0 => scene.ink.glyph(role),
+            _ => " ",
+        };
+        Row::from(vec![
+            scene.ink.role(Role::Dim, &format!("  {} ", scene.ink.left(label, LABEL))),
+            scene.ink.maybe(role, &format!("{sign} {line}")),
+        ])
+    };
+    lines.iter().enumerate().map(row).collect()
+}
+
+fn refusal_rows(scene: &Scene, text: &str, room: usize) -> Vec<Row> {
+    let lines = scene.ink.wrap(text, room.saturating_sub(4));
+    let row = |(i, line): (usize, &String)| {
+        let sign = if i == 0 { scene.ink.glyph(Role::Bad) } else { " " };
+        Row::from(vec![scene.ink.role(Role::Bad, &format!("  {sign} ")), scene.ink.text(line)])
+    };
+    lines.iter().enumerate().map(row).collect()
+}
+
+/// Returns the end of a long line, where the cursor is.
+fn tail_of(text: &str, cells: usize) -> String {
+    let count = text.chars().count();
+    text.chars().skip(count.saturating_sub(cells)).collect()
+}

@@ -1,0 +1,73 @@
+//! Leaving while this console drives.
+
+use super::{Guard, Press, Reply, draw_window, text_width};
+use crate::core::Action;
+use crate::ui::paint::Row;
+use crate::ui::scene::Scene;
+use crate::ui::text;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// How soon a second Ctrl-C leaves without `y`.
+const TWICE_MS: u64 = 2000;
+
+/// The question whether to leave.
+pub(in crate::ui) struct Leaving {
+    /// When Ctrl-C opened it; `None` when another key did.
+    by_interrupt: Option<u64>,
+    pub(super) guard: Guard,
+}
+
+impl Leaving {
+    /// Opens the question; `by_interrupt` is now when Ctrl-C asked for it.
+    pub fn new(by_interrupt: Option<u64>) -> Self {
+        Self { by_interrupt, guard: Guard::default() }
+    }
+
+    /// Takes in a key.
+    pub fn press(&mut self, press: &Press) -> Reply {
+        let interrupt = press.chord.ctrl && press.action() == Some(Action::Quit);
+        if interrupt && !press.repeat {
+            let twice = self.by_interrupt.is_some_and(|first| press.now_ms < first.saturating_add(TWICE_MS));
+            self.by_interrupt = Some(press.now_ms);
+            return if twice { Reply::Quit } else { Reply::Stay };
+        }
+        if press.action() == Some(Action::Back) {
+            return Reply::Close;
+        }
+        let yes = press.chord.typed() == Some('y') && !press.repeat && self.guard.is_armed(press.now_ms);
+        if yes { Reply::Quit } else { Reply::Stay }
+    }
+
+    /// Draws the question.
+    pub fn draw(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect) {
+        self.guard.in_frame();
+        let header = &scene.view.header;
+        let room = text_width(area);
+        let release = if header.release.is_empty() { "The release" } else { header.release.as_str() };
+        let phase = if header.phase.is_empty() { header.state.as_str() } else { header.phase.as_str() };
+        let says = [
+            format!("Leave? {release} is in {phase}, and you drive it."),
+            "Nobody moves without a console: no further step is begun, a write that is under way is given 2 s, the lease is given back.".to_owned(),
+            "It goes on from there in any console; hold and rollback work from the command line too.".to_owned(),
+        ];
+        let mut body = Vec::new();
+        for (i, sentence) in says.iter().enumerate() {
+            for line in scene.ink.wrap(sentence, room) {
+                let line = format!(" {line}");
+                body.push(Row::from(if i == 0 { scene.ink.bold(&line) } else { scene.ink.text(&line) }));
+            }
+            body.push(Row::default());
+        }
+        let tail = [
+            Row::from(if self.guard.is_armed(scene.now_ms) {
+                scene.ink.bold(" y  leave")
+            } else {
+                scene.ink.role(Role::Dim, &format!(" {}", text::NOT_ARMED))
+            }),
+            Row::from(scene.ink.text(&format!(" {}", text::escape(&scene.key(Action::Back), "stay")))),
+        ];
+        draw_window(scene, buf, area, Role::Warn, "leave", &body, &tail);
+    }
+}

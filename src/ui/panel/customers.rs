@@ -1,0 +1,150 @@
+//! Customers in rows: wanted beside observed, and who has it worst.
+
+use crate::core::{CustomerRow, View};
+use crate::model::Side;
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put};
+use crate::ui::scene::{Scene, side_role};
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// How long an order of customers stays, so that rows do not dance.
+const STEADY_MS: u64 = 5000;
+
+/// The customers who have it worst, in an order that changes at most every five seconds.
+#[derive(Default)]
+pub(in crate::ui) struct Worst {
+    ids: Vec<String>,
+    sorted_ms: Option<u64>,
+}
+
+impl Worst {
+    /// Sorts again when it is time.
+    pub fn refresh(&mut self, now_ms: u64, view: &View) {
+        let steady = self.sorted_ms.is_some_and(|at| now_ms < at + STEADY_MS);
+        if steady && !self.ids.is_empty() {
+            return;
+        }
+        let current = view.rings.iter().find(|ring| ring.is_current).map(|ring| ring.name.as_str());
+        let mut rows: Vec<&CustomerRow> = view.customers.iter().collect();
+        rows.sort_by(|a, b| {
+            let errors = |c: &CustomerRow| c.errors.unwrap_or(0.0);
+            let here = |c: &CustomerRow| Some(c.ring.as_str()) == current;
+            (errors(b).total_cmp(&errors(a)))
+                .then(b.inflight_left.unwrap_or(0).cmp(&a.inflight_left.unwrap_or(0)))
+                .then(here(b).cmp(&here(a)))
+        });
+        self.ids = rows.into_iter().take(50).map(|c| c.id.clone()).collect();
+        self.sorted_ms = Some(now_ms);
+    }
+
+    /// Draws the panel.
+    pub fn draw(&self, scene: &Scene, buf: &mut Buffer, area: Rect) {
+        let key = scene.key(crate::core::Action::Customers);
+        let title = vec![scene.ink.text(&format!("worst customers ({key}: all)"))];
+        let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, "by errors, then open work")]);
+        put(buf, inner, 0, &heading(scene, inner.width));
+        let rows = self.ids.iter().filter_map(|id| scene.view.customers.iter().find(|c| c.id == *id));
+        for (y, row) in rows.take(usize::from(inner.height.saturating_sub(1))).enumerate() {
+            put(buf, inner, y as u16 + 1, &line(scene, row, inner.width));
+        }
+    }
+}
+
+/// Writes the heading of the columns.
+pub(in crate::ui) fn heading(scene: &Scene, width: u16) -> Row {
+    let w = Widths::of(width);
+    let left = match scene.view.drain.side {
+        Some(Side::New) => "new open",
+        _ => "old open",
+    };
+    let text = format!(
+        "  {} {} {} {} {} {} {} {}",
+        scene.ink.left("customer", w.name),
+        scene.ink.left("ring", w.ring),
+        scene.ink.left("want", w.version),
+        scene.ink.left("now", w.version),
+        scene.ink.right("req/s", 6),
+        scene.ink.right("errors", 6),
+        scene.ink.right(left, 8),
+        "seen"
+    );
+    Row::from(scene.ink.role(Role::Dim, &text))
+}
+
+/// Writes one customer as a row.
+pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
+    let ink = &scene.ink;
+    let w = Widths::of(width);
+    let moved = row.want != row.now;
+    let bad = row.errors.is_some_and(|e| scene.view.errors.limit.is_some_and(|limit| e > limit));
+    let mark = match (bad, moved) {
+        (true, _) => Some(Role::Bad),
+        (false, true) => Some(Role::Warn),
+        (false, false) => None,
+    };
+    let name =
+        if row.name.is_empty() || row.name == row.id { row.id.clone() } else { format!("{} {}", row.id, row.name) };
+    let open = match scene.view.drain.side {
+        None => num::NOTHING.to_owned(),
+        Some(_) => num::count(row.inflight_left),
+    };
+    let seen = match row.seen {
+        Some(true) => "yes",
+        Some(false) => "silent",
+        None => num::NOTHING,
+    };
+    Row::from(vec![
+        ink.maybe(mark, mark.map_or(" ", |role| ink.glyph(role))),
+        ink.text(&format!(" {} {} ", ink.left(&name, w.name), ink.left(&row.ring, w.ring))),
+        version(scene, row.want, w.version),
+        ink.text(" "),
+        version(scene, row.now, w.version),
+        ink.text(&format!(" {} ", ink.right(&num::rate(row.rps), 6))),
+        ink.maybe(bad.then_some(Role::Bad), &ink.right(&num::percent(row.errors, num::NOTHING), 6)),
+        ink.text(&format!(" {} {seen}", ink.right(&open, 8))),
+    ])
+}
+
+/// Writes a side as its version; `?` when it is unknown or mixed.
+pub(in crate::ui) fn version(scene: &Scene, side: Option<Side>, width: usize) -> Piece {
+    let Some(side) = side else { return scene.ink.role(Role::Warn, &scene.ink.left(num::UNKNOWN, width)) };
+    let version = scene.version(side);
+    let word = if version.is_empty() || width < version.len() { side.to_string() } else { version.to_owned() };
+    scene.ink.role(side_role(side), &scene.ink.left(&word, width))
+}
+
+struct Widths {
+    name: usize,
+    ring: usize,
+    version: usize,
+}
+
+impl Widths {
+    fn of(width: u16) -> Self {
+        let spare = usize::from(width).saturating_sub(2 + 6 + 6 + 8 + 6 + 7);
+        let version = if spare >= 44 { 8 } else { 4 };
+        let ring = (spare / 5).clamp(6, 14);
+        Self { name: spare.saturating_sub(2 * version + ring).clamp(6, 40), ring, version }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_come_first_and_stay_in_place_for_five_seconds() {
+        let row = |id: &str, errors: f64| CustomerRow { id: id.to_owned(), errors: Some(errors), ..Default::default() };
+        let mut view = View { customers: vec![row("a", 0.1), row("b", 0.2)], ..View::default() };
+        let mut worst = Worst::default();
+        worst.refresh(0, &view);
+        assert_eq!(worst.ids, ["b", "a"]);
+        view.customers[0].errors = Some(0.9);
+        worst.refresh(4999, &view);
+        assert_eq!(worst.ids, ["b", "a"]);
+        worst.refresh(5000, &view);
+        assert_eq!(worst.ids, ["a", "b"]);
+    }
+}

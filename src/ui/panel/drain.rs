@@ -1,0 +1,108 @@
+//! The drain: what is still open on the slot that is being left, and what is missing for the proof.
+
+use crate::core::DrainRow;
+use crate::ui::chart::{Chart, Curve, Unit, spark};
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put};
+use crate::ui::scene::{Scene, side_role};
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Draws the panel.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let drain = &scene.view.drain;
+    let graph = &scene.view.drain_graph;
+    let curves = vec![Curve { values: &graph.values, role: Role::Drain, dotted: false }];
+    let chart = Chart { curves, limit: None, unit: Unit::Count, step: graph.step, now: scene.view.now };
+    let span = chart.span(area.width.saturating_sub(2));
+    let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
+    let mut title = vec![scene.ink.text("drain ")];
+    if let Some(side) = drain.side {
+        title.push(scene.ink.role(side_role(side), &format!("{side} {}", drain.version)));
+        title.push(proof(scene));
+    }
+    let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
+    let feet = feet(scene, inner.height);
+    let plot = inner.height.saturating_sub(feet.len() as u16);
+    chart.draw(&scene.ink, buf, Rect { height: plot, ..inner });
+    for (i, foot) in feet.iter().enumerate() {
+        put(buf, inner, plot + i as u16, foot);
+    }
+}
+
+/// Writes the drain as one row, where there is no room for a chart.
+pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
+    let drain = &scene.view.drain;
+    let side = drain.side.map(|side| side.to_string()).unwrap_or_default();
+    let mut pieces = vec![scene.ink.text(&format!(" drain {side}"))];
+    if drain.side.is_some() {
+        pieces.push(proof(scene));
+    }
+    pieces.push(scene.ink.text(" "));
+    pieces.extend(figures(scene));
+    pieces.push(scene.ink.text("  "));
+    pieces.push(headline(scene));
+    let used: usize = pieces.iter().map(Piece::width).sum();
+    let room = usize::from(width).saturating_sub(used + 2).min(24);
+    pieces.push(scene.ink.role(Role::Drain, &format!("  {}", spark(&scene.ink, &scene.view.drain_graph.values, room))));
+    Row::from(pieces)
+}
+
+fn feet(scene: &Scene, height: u16) -> Vec<Row> {
+    let drain = &scene.view.drain;
+    let mut feet = vec![Row::from(figures(scene))];
+    if height >= 5 {
+        feet.push(Row::from(headline(scene)));
+    }
+    if height >= 9 && !drain.by_kind.is_empty() {
+        let kinds = drain.by_kind.iter().map(|(kind, n)| format!("{} {}", kind.as_str(), num::count(*n)));
+        let pods = drain.pods.map(|(ready, of)| format!("   pods {ready}/{of}")).unwrap_or_default();
+        feet.push(Row::from(scene.ink.text(&format!(" {}{pods}", kinds.collect::<Vec<_>>().join("  ")))));
+    }
+    if height >= 12 && !drain.survivors.is_empty() {
+        let names = drain.survivors.iter().map(|(id, n)| format!("{id} {n}")).collect::<Vec<_>>().join("  ");
+        feet.push(Row::from(scene.ink.text(&format!(" most: {names}"))));
+    }
+    feet
+}
+
+fn figures(scene: &Scene) -> Vec<Piece> {
+    let ink = &scene.ink;
+    let DrainRow { side, inflight, oldest, eta, patience, .. } = &scene.view.drain;
+    if side.is_none() {
+        return vec![ink.role(Role::Dim, " no version is being left")];
+    }
+    let open = inflight.is_none_or(|n| n > 0);
+    let mut pieces = vec![ink.maybe(open.then_some(Role::Drain), &format!(" {} open", num::count(*inflight)))];
+    if open {
+        pieces.push(ink.text(&format!("  oldest {}", num::oldest(*oldest))));
+        let eta = eta.map_or(num::UNKNOWN.to_owned(), |s| format!("~{}", num::age(s)));
+        pieces.push(ink.text(&format!("  left {eta}")));
+    }
+    if let Some((limit, used)) = patience {
+        let role = (used > limit).then_some(Role::Bad);
+        pieces.push(ink.maybe(role, &format!("  {} of {}", num::age(*used), num::span(*limit))));
+    }
+    pieces
+}
+
+fn headline(scene: &Scene) -> Piece {
+    let DrainRow { side, proven, headline, missing, .. } = &scene.view.drain;
+    if side.is_none() {
+        return scene.ink.text("");
+    }
+    let role = if *proven { Role::Ok } else { Role::Drain };
+    let more = if missing.len() > 1 { format!(" (+{})", missing.len() - 1) } else { String::new() };
+    let text = if headline.is_empty() { num::UNKNOWN } else { headline.as_str() };
+    scene.ink.role(role, &format!(" {} {text}{more}", scene.ink.glyph(role)))
+}
+
+/// Says whether the proof holds; nothing that is not proven may look like zero.
+fn proof(scene: &Scene) -> Piece {
+    if scene.view.drain.proven {
+        scene.ink.role(Role::Ok, " proven")
+    } else {
+        scene.ink.role(Role::Drain, " not proven")
+    }
+}

@@ -1,0 +1,132 @@
+//! Errors and latency of both versions, with the gate that judges them.
+
+use crate::core::{GateRow, Graph, Verdict};
+use crate::ui::chart::{Chart, Curve, Unit, spark};
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put};
+use crate::ui::scene::{Scene, verdict_role};
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Draws the error ratios.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let gate = telling(&scene.view.gates, "err");
+    panel(scene, buf, area, &Content { word: "errors", graph: &scene.view.errors, unit: Unit::Fraction, gate });
+}
+
+/// Draws the 99th percentiles.
+pub(in crate::ui) fn draw_latency(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let gate = scene.view.gates.iter().find(|gate| gate.name.contains("p9") || gate.name.contains("latency"));
+    panel(scene, buf, area, &Content { word: "p99", graph: &scene.view.latency, unit: Unit::Seconds, gate });
+}
+
+/// Writes the errors as one row, where there is no room for a chart.
+pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
+    let graph = &scene.view.errors;
+    let mut pieces = vec![scene.ink.text(" errors  ")];
+    pieces.extend(last(scene, graph, Unit::Fraction));
+    if let Some(gate) = telling(&scene.view.gates, "err") {
+        pieces.push(scene.ink.text("  "));
+        pieces.extend(gate_pieces(scene, gate));
+    }
+    let used: usize = pieces.iter().map(Piece::width).sum();
+    let room = usize::from(width).saturating_sub(used + 2).min(24);
+    pieces.push(scene.ink.role(Role::New, &format!("  {}", spark(&scene.ink, &graph.new, room))));
+    Row::from(pieces)
+}
+
+/// Writes a gate: its name, limit, value and verdict with its age.
+pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow) -> Vec<Piece> {
+    let ink = &scene.ink;
+    let limit = if ink.ascii { "<=" } else { "≤" };
+    let window = if gate.window.is_empty() { String::new() } else { format!("/{}", gate.window) };
+    let mut pieces = vec![ink.text(&format!("{} {limit}{}{window}  ", gate.name, gate.limit))];
+    let value = if gate.value.is_empty() { num::UNKNOWN } else { &gate.value };
+    pieces.push(ink.text(&format!("{value} ")));
+    let role = verdict_role(&gate.verdict).unwrap_or(Role::Dim);
+    let since = gate.since.map(|s| format!(" {}", num::age(s))).unwrap_or_default();
+    pieces.push(ink.role(role, &format!("{} {}{since}", ink.glyph(role), gate.verdict.word())));
+    if let Verdict::Unknown(why) | Verdict::NoTraffic(why) = &gate.verdict
+        && !why.is_empty()
+    {
+        pieces.push(ink.text(&format!(": {why}")));
+    }
+    pieces
+}
+
+struct Content<'a> {
+    word: &'a str,
+    graph: &'a Graph,
+    unit: Unit,
+    gate: Option<&'a GateRow>,
+}
+
+fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
+    let ink = &scene.ink;
+    let graph = content.graph;
+    let curves = vec![
+        Curve { values: &graph.new, role: Role::New, dotted: false },
+        Curve { values: &graph.old, role: Role::Old, dotted: true },
+    ];
+    let chart = Chart { curves, limit: graph.limit, unit: content.unit, step: graph.step, now: scene.view.now };
+    let span = chart.span(area.width.saturating_sub(2));
+    let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
+    let (line, dots) = if ink.ascii { ("*", "o") } else { ("⠉⠒", "⠄⠄") };
+    let title = vec![
+        ink.text(&format!("{} ", content.word)),
+        ink.role(Role::New, &format!("new {line}")),
+        ink.text(" "),
+        ink.role(Role::Old, &format!("old {dots}")),
+    ];
+    let inner = ink.frame(buf, area, title, vec![ink.role(Role::Dim, &note)]);
+    let mut feet = Vec::new();
+    let mut figures = vec![ink.text(" ")];
+    figures.extend(last(scene, graph, content.unit));
+    let gate = content.gate.map(|gate| gate_pieces(scene, gate));
+    match gate {
+        Some(gate) if inner.height >= 5 => {
+            feet.push(Row::from(figures));
+            let mut row = vec![ink.text(" ")];
+            row.extend(gate);
+            feet.push(Row::from(row));
+        }
+        Some(gate) => {
+            figures.push(ink.text("  "));
+            figures.extend(gate);
+            feet.push(Row::from(figures));
+        }
+        None => feet.push(Row::from(figures)),
+    }
+    let plot = inner.height.saturating_sub(feet.len() as u16);
+    chart.draw(ink, buf, Rect { height: plot, ..inner });
+    for (i, foot) in feet.iter().enumerate() {
+        put(buf, inner, plot + i as u16, foot);
+    }
+}
+
+fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
+    let write = |value: Option<f64>| match unit {
+        Unit::Fraction => num::percent(value, num::UNKNOWN),
+        Unit::Count => num::rate(value),
+        Unit::Seconds => value.map_or(num::UNKNOWN.to_owned(), |v| num::latency(Some(v))),
+    };
+    let over = matches!((graph.last.0, graph.limit), (Some(value), Some(limit)) if value > limit);
+    let over = if over { Role::Bad } else { Role::New };
+    vec![
+        scene.ink.role(over, &format!("new {}", write(graph.last.0))),
+        scene.ink.text("  "),
+        scene.ink.role(Role::Old, &format!("old {}", write(graph.last.1))),
+    ]
+}
+
+/// Chooses the gate that says most: one that fails, then one that cannot answer, then the one of this graph.
+fn telling<'a>(gates: &'a [GateRow], word: &str) -> Option<&'a GateRow> {
+    let rank = |gate: &&GateRow| match gate.verdict {
+        Verdict::Fail => 0,
+        Verdict::Unknown(_) | Verdict::NoTraffic(_) => 1,
+        _ if gate.name.contains(word) => 2,
+        _ => 3,
+    };
+    gates.iter().min_by_key(rank)
+}

@@ -1,0 +1,103 @@
+//! Events of the release and notices of the console, newest first.
+
+use crate::core::{EventRow, NoticeRow, Tone, View};
+use crate::model::Timestamp;
+use crate::ui::paint::{Piece, Row, put, role_of};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// One line of the list.
+#[derive(Clone, Copy)]
+pub(in crate::ui) enum Entry<'a> {
+    /// From the journal.
+    Event(&'a EventRow),
+    /// From this console.
+    Notice(&'a NoticeRow),
+}
+
+impl Entry<'_> {
+    /// Returns when it was; `None` when nobody said.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Event(event) => event.at,
+            Self::Notice(notice) => notice.at,
+        }
+    }
+
+    /// Returns what tells it from every other entry, so that a selection stays on it when new ones arrive.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Event(event) => format!("e{}", event.seq),
+            Self::Notice(notice) => format!("n{}{}", notice.at.unwrap_or_default(), notice.text),
+        }
+    }
+
+    /// Returns everything it says, as one text.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Notice(notice) => notice.text.clone(),
+            Self::Event(EventRow { what, why, result, .. }) => {
+                let mut text = what.clone();
+                if !why.is_empty() {
+                    text.push_str(&format!(" ({why})"));
+                }
+                if !result.is_empty() {
+                    text.push_str(&format!(": {result}"));
+                }
+                text
+            }
+        }
+    }
+}
+
+/// Merges events and notices, newest first.
+pub(in crate::ui) fn entries(view: &View) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry> = view.events.iter().map(Entry::Event).collect();
+    entries.extend(view.notices.iter().map(Entry::Notice));
+    // Stable: within one second the order of the view stays.
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at()));
+    entries
+}
+
+/// Draws the panel of the main screen.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let key = scene.key(crate::core::Action::Events);
+    let title = vec![scene.ink.text(&format!("last events ({key}: all)"))];
+    let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, scene.clock.zone())]);
+    rows(scene, buf, inner);
+}
+
+/// Draws the newest entries without a box.
+pub(in crate::ui) fn rows(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let entries = entries(scene.view);
+    if entries.is_empty() {
+        put(buf, area, 0, &Row::from(scene.ink.role(Role::Dim, " nothing has happened yet")));
+    }
+    for (y, entry) in entries.iter().take(usize::from(area.height)).enumerate() {
+        put(buf, area, y as u16, &line(scene, entry, usize::from(area.width)));
+    }
+}
+
+/// Writes one entry as a row.
+pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize) -> Row {
+    let ink = &scene.ink;
+    let who_width = if width >= 120 { 24 } else { 12 };
+    let (who, role) = match entry {
+        Entry::Event(event) => (event.by.as_str(), None),
+        Entry::Notice(notice) => ("note", role_of(notice.tone)),
+    };
+    let sign = role.map_or(" ", |role| ink.glyph(role));
+    let head: Vec<Piece> = vec![
+        ink.role(Role::Dim, &format!(" {:8} ", scene.clock.short(entry.at()))),
+        ink.maybe(role, &format!("{sign} ")),
+        ink.text(&format!("{} ", ink.left(who, who_width))),
+    ];
+    let used: usize = head.iter().map(Piece::width).sum();
+    let text = ink.fit(&entry.text(), width.saturating_sub(used));
+    let bad = matches!(entry, Entry::Notice(NoticeRow { tone: Some(Tone::Bad), .. }));
+    let mut pieces = head;
+    pieces.push(ink.maybe(bad.then_some(Role::Bad), &text));
+    Row::from(pieces)
+}

@@ -1,0 +1,222 @@
+//! The two top lines: where, who, what, how fresh; and the banner of a stale picture.
+
+use crate::core::{Action, FreshRow, Mode, Tone};
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put, put_both, tint};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+/// Returns the rows the header takes.
+pub(in crate::ui) fn height(scene: &Scene) -> u16 {
+    2 + u16::from(!scene.view.header.stale.is_empty())
+}
+
+/// Draws the header.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    first(scene, buf, area);
+    second(scene, buf, area);
+    if !scene.view.header.stale.is_empty() {
+        put(buf, area, 2, &Line::from(scene.ink.role(Role::Danger, &banner(scene, usize::from(area.width)))));
+        tint(buf, area, 2, scene.ink.theme.style(Role::Danger));
+    }
+}
+
+/// Returns the environment's word, in the weight it deserves.
+pub(in crate::ui) fn environment(scene: &Scene) -> Piece {
+    let word = &scene.view.header.environment;
+    match word.as_str() {
+        "PROD" => scene.ink.role(Role::Danger, &format!(" {word} ")),
+        "" => scene.ink.role(Role::Dim, " ? "),
+        _ => scene.ink.role(Role::Warn, &format!(" {word} ")),
+    }
+}
+
+/// Returns the state word with its reason.
+pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
+    let header = &scene.view.header;
+    let word = if header.state.is_empty() { "CONNECTING" } else { &header.state };
+    let phase = &header.phase;
+    let beside = if phase.is_empty() || phase == word { String::new() } else { format!(" ({phase})") };
+    let badge = format!(" {word} ");
+    let why = if header.why.is_empty() { beside } else { format!("{beside} {}", header.why) };
+    let room = width.saturating_sub(scene.ink.clean(&badge).width());
+    let mut pieces = vec![scene.ink.role(state_role(scene, word), &scene.ink.fit(&badge, width))];
+    if room > 1 && !why.is_empty() {
+        pieces.push(scene.ink.text(&scene.ink.fit(&why, room)));
+    }
+    pieces
+}
+
+/// Returns how a state word reads: an emergency, a way back, an end, or work.
+fn state_role(scene: &Scene, word: &str) -> Role {
+    match scene.view.header.alarm {
+        Some(Tone::Bad) => return Role::Danger,
+        Some(Tone::Warn) => return Role::Warn,
+        _ => {}
+    }
+    match word {
+        "HOLD" | "BLOCKED" | "STALE" | "NO CLUSTER" | "NO PLAN" => Role::Danger,
+        "ROLLING BACK" | "VERIFYING BACK" | "DRAINING NEW" | "RETIRING NEW" => Role::Warn,
+        "DONE" | "ROLLED BACK" | "PROMOTED" | "READY" => Role::Ok,
+        "IDLE" | "PROPOSED" | "CONNECTING" => Role::Focus,
+        _ => Role::New,
+    }
+}
+
+/// Returns the version that serves, and the one that comes.
+pub(in crate::ui) fn versions(scene: &Scene) -> Vec<Piece> {
+    let header = &scene.view.header;
+    let old = if header.old_version.is_empty() { num::UNKNOWN } else { &header.old_version };
+    if header.new_version.is_empty() {
+        return vec![scene.ink.role(Role::Old, old), scene.ink.text(" serves")];
+    }
+    vec![
+        scene.ink.role(Role::Old, old),
+        scene.ink.text(&format!(" {} ", scene.ink.arrow())),
+        scene.ink.role(Role::New, &header.new_version),
+    ]
+}
+
+/// Returns mode, driver and lease.
+pub(in crate::ui) fn mode(scene: &Scene, width: usize) -> Vec<Piece> {
+    let header = &scene.view.header;
+    let word = header.mode.word();
+    let beside = match (header.mode, &header.driver) {
+        (Mode::Driving, _) => format!(" you {}", header.lease.map_or(num::UNKNOWN.to_owned(), num::age)),
+        (_, Some((name, seen))) => format!(" driver {name} {}", num::age(*seen)),
+        (_, None) => " nobody drives".to_owned(),
+    };
+    let word = match header.mode {
+        Mode::Driving => scene.ink.role(Role::Ok, word),
+        Mode::Standby => scene.ink.role(Role::Warn, word),
+        Mode::Watch => scene.ink.role(Role::Dim, word),
+    };
+    let room = width.saturating_sub(word.width());
+    vec![word, scene.ink.text(&scene.ink.fit(&beside, room))]
+}
+
+/// Returns the ages of the sources; with `few`, the lease is left out while it is fresh: line one shows it too.
+pub(in crate::ui) fn ages(scene: &Scene, few: bool) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let shown = scene.view.header.fresh.iter().filter(|row| !few || row.stale || row.source != "lease");
+    for FreshRow { source, age, stale } in shown {
+        let age = age.map_or(num::UNKNOWN.to_owned(), num::age);
+        let text = format!("{source} {age}{}", if *stale { "!" } else { "" });
+        if !pieces.is_empty() {
+            pieces.push(scene.ink.text(" "));
+        }
+        pieces.push(scene.ink.maybe(stale.then_some(Role::Bad), &text));
+    }
+    pieces
+}
+
+fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let header = &scene.view.header;
+    let width = usize::from(area.width);
+    let wide = width >= 120;
+    let versions = Line::from(versions(scene));
+    let clock = scene.ink.bold(&scene.clock.time(scene.view.now));
+    let fixed = environment(scene).width() + versions.width() + clock.width() + 8;
+    let room = width.saturating_sub(fixed);
+    let place = match (header.cluster.is_empty(), header.namespace.is_empty()) {
+        (true, true) => num::UNKNOWN.to_owned(),
+        _ if wide && !header.plan.is_empty() => {
+            format!("{}/{}  plan {}", header.cluster, header.namespace, header.plan)
+        }
+        _ => format!("{}/{}", header.cluster, header.namespace),
+    };
+    // Who drives comes before the full name of the place, of which some cells always stay.
+    let mode_width = Line::from(mode(scene, usize::MAX)).width();
+    let place = scene.ink.fit(&place, room.saturating_sub(mode_width).max(10));
+    let mode = mode(scene, room.saturating_sub(scene.ink.clean(&place).width()));
+
+    let mut left = vec![environment(scene), scene.ink.text(" "), scene.ink.bold(&place), scene.ink.text("   ")];
+    left.extend(versions);
+    if wide && !header.release.is_empty() {
+        left.push(scene.ink.role(Role::Dim, &format!("   release {}", header.release)));
+    }
+    let mut right = mode;
+    right.push(scene.ink.text("  "));
+    right.push(clock);
+    right.push(scene.ink.text(" "));
+    put_both(buf, area, 0, &Row::from(left), &Row::from(right));
+}
+
+/// How much the second line says; what is not said there stands elsewhere on the screen.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Detail {
+    Least,
+    Less,
+    Normal,
+    Full,
+}
+
+fn second(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let width = usize::from(area.width);
+    let wanted: usize = state(scene, usize::MAX).iter().map(Piece::width).sum();
+    let mut rows = (Row::default(), Row::default());
+    for detail in [Detail::Full, Detail::Normal, Detail::Less, Detail::Least] {
+        let (left, right) = (step(scene, detail), times(scene, detail));
+        let used = left.iter().chain(&right).map(Piece::width).sum::<usize>() + 1;
+        let room = width.saturating_sub(used);
+        let mut left = left;
+        left.extend(state(scene, room));
+        rows = (Row::from(left), Row::from(right));
+        if room >= wanted {
+            break;
+        }
+    }
+    put_both(buf, area, 1, &rows.0, &rows.1);
+}
+
+fn step(scene: &Scene, detail: Detail) -> Vec<Piece> {
+    let header = &scene.view.header;
+    let (wave, waves) = header.wave;
+    let ring = if detail == Detail::Least { String::new() } else { format!(" {}", header.ring) };
+    let mut pieces = vec![scene.ink.text(" ")];
+    if waves > 0 {
+        pieces.push(scene.ink.bold(&format!("step {wave}/{waves}{ring}")));
+        pieces.push(scene.ink.text(" "));
+    }
+    pieces
+}
+
+fn times(scene: &Scene, detail: Detail) -> Vec<Piece> {
+    let header = &scene.view.header;
+    let mut pieces = Vec::new();
+    if let Some(seconds) = header.in_phase {
+        let word = if detail == Detail::Least { "" } else { "for " };
+        pieces.push(scene.ink.bold(&format!("{word}{} ", num::timer(Some(seconds)))));
+    }
+    if let Some(total) = header.total.filter(|_| detail == Detail::Full) {
+        pieces.push(scene.ink.text(&format!(" in all {}  ", num::timer(Some(total)))));
+    }
+    pieces.extend(ages(scene, detail <= Detail::Less));
+    pieces.push(scene.ink.text(" "));
+    pieces
+}
+
+/// Writes the banner: as many of its sentences as fit beside the reason.
+fn banner(scene: &Scene, width: usize) -> String {
+    let why = format!(" STALE: {}.", scene.view.header.stale.join("; "));
+    let (hold, back) = (scene.key(Action::Hold), scene.key(Action::Rollback));
+    let rests = if scene.operates() {
+        [
+            format!(" Numbers are OLD. Forward acts are refused; {hold} and {back} still work."),
+            format!(" No forward acts; {hold} and {back} still work."),
+            format!(" {hold} and {back} work."),
+        ]
+    } else {
+        [
+            " These numbers are OLD and say nothing about now.".to_owned(),
+            " Numbers are OLD.".to_owned(),
+            " OLD.".to_owned(),
+        ]
+    };
+    let room = width.saturating_sub(scene.ink.clean(&why).width());
+    let rest = rests.iter().find(|rest| rest.len() <= room).unwrap_or(&rests[2]);
+    scene.ink.left(&format!("{}{rest}", scene.ink.fit(&why, width.saturating_sub(rest.len()))), width)
+}

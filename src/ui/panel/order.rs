@@ -1,0 +1,53 @@
+//! The last order given here: what is being done, for how long, and why it was refused or stopped.
+
+use crate::core::{Action, RunningRow, RunningState};
+use crate::ui::num;
+use crate::ui::paint::Row;
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+
+/// Writes the order as at most `most` rows, at least one; none when there is nothing to say.
+pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
+    let most = usize::from(most.max(1));
+    let Some(order) = &scene.view.running else { return Vec::new() };
+    let (role, texts) = sentences(scene, order);
+    let width = usize::from(width).saturating_sub(4);
+    let wrapped: Vec<String> = texts.iter().flat_map(|text| scene.ink.wrap(text, width)).collect();
+    let hidden = wrapped.len().saturating_sub(most);
+    let mut rows = Vec::new();
+    for (i, text) in wrapped.iter().take(most).enumerate() {
+        let sign = if i == 0 { scene.ink.glyph(role) } else { " " };
+        let more = if hidden > 0 && i + 1 == most { scene.ink.dots() } else { "" };
+        rows.push(Row::from(scene.ink.role(role, &format!(" {sign} {text}{more}"))));
+    }
+    rows
+}
+
+fn sentences(scene: &Scene, order: &RunningRow) -> (Role, Vec<String>) {
+    let what = order.action.spec().title;
+    let esc = scene.key(Action::Back);
+    let elapsed = scene.view.now.map(|now| now.as_second().saturating_sub(order.since.as_second()).max(0) as u64);
+    match &order.outcome {
+        RunningState::Running => {
+            let elapsed = elapsed.map_or(num::UNKNOWN.to_owned(), num::age);
+            (Role::Drain, vec![format!("{what}, for {elapsed}: {}", order.text)])
+        }
+        RunningState::Done => {
+            let text = if order.text.is_empty() { String::new() } else { format!(": {}", order.text) };
+            (Role::Ok, vec![format!("{what}: done{text}")])
+        }
+        RunningState::Refused { why } => {
+            let mut texts =
+                vec![format!("{what} REFUSED, nothing was written ({}; {esc} puts this away):", reasons(why.len()))];
+            texts.extend(why.iter().map(|refusal| format!("- {}", refusal.text)));
+            (Role::Bad, texts)
+        }
+        RunningState::Stopped { why } => {
+            (Role::Bad, vec![format!("{what} STOPPED before its end ({esc} puts this away): {why}")])
+        }
+    }
+}
+
+fn reasons(count: usize) -> String {
+    if count == 1 { "1 reason".to_owned() } else { format!("{count} reasons") }
+}

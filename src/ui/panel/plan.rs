@@ -1,0 +1,73 @@
+//! The plan beside the gates: which wave was, is and comes, and what every gate says.
+
+use crate::core::RingRow;
+use crate::model::Level;
+use crate::ui::paint::{Row, put};
+use crate::ui::panel::errors::gate_pieces;
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Returns the rows the panel would like to have.
+pub(in crate::ui) fn height(scene: &Scene) -> u16 {
+    u16::try_from(rows(scene).len()).unwrap_or(u16::MAX - 2) + 2
+}
+
+/// Draws the panel.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let title = vec![scene.ink.text("plan and gates")];
+    let inner = scene.ink.frame(buf, area, title, preflight(scene));
+    for (y, row) in rows(scene).iter().take(usize::from(inner.height)).enumerate() {
+        put(buf, inner, y as u16, row);
+    }
+}
+
+fn rows(scene: &Scene) -> Vec<Row> {
+    let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring)).collect();
+    if !scene.view.gates.is_empty() {
+        rows.push(Row::default());
+    }
+    for gate in &scene.view.gates {
+        let mut pieces = vec![scene.ink.text("  gate ")];
+        pieces.extend(gate_pieces(scene, gate));
+        rows.push(Row::from(pieces));
+    }
+    let missing = &scene.view.drain.missing;
+    if !missing.is_empty() {
+        rows.push(Row::default());
+    }
+    rows.extend(missing.iter().map(|text| Row::from(scene.ink.role(Role::Drain, &format!("  drain: {text}")))));
+    rows
+}
+
+fn step(scene: &Scene, ring: &RingRow) -> Row {
+    let ink = &scene.ink;
+    let (done, of) = ring.waves;
+    let finished = of > 0 && done >= of && !ring.is_current;
+    let (role, sign) = match (ring.is_current, finished) {
+        (true, _) => (None, ink.glyph(Role::Focus)),
+        (false, true) => (Some(Role::Ok), ink.glyph(Role::Ok)),
+        (false, false) => (Some(Role::Dim), " "),
+    };
+    let what = match (ring.needs_approval, ring.is_next) {
+        (true, _) => "needs an approval",
+        (false, true) => "is next",
+        _ => ring.state.as_str(),
+    };
+    let who = if ring.unlisted { "everybody else".to_owned() } else { format!("{} customers", ring.of) };
+    Row::from(vec![
+        ink.maybe(role, &format!("{sign} {}", ink.left(&ring.name, 14))),
+        ink.text(&format!("{} waves  {}", ink.right(&format!("{done} of {of}"), 7), ink.left(&who, 16))),
+        ink.maybe(ring.needs_approval.then_some(Role::Warn), what),
+    ])
+}
+
+fn preflight(scene: &Scene) -> Vec<crate::ui::paint::Piece> {
+    let count = |level: Level| scene.view.findings.iter().filter(|f| f.level == level).count();
+    match (count(Level::Refuse), count(Level::Warn)) {
+        (0, 0) => Vec::new(),
+        (0, warnings) => vec![scene.ink.role(Role::Warn, &format!("preflight: {warnings} to look at"))],
+        (refusals, _) => vec![scene.ink.role(Role::Bad, &format!("preflight: {refusals} against it"))],
+    }
+}

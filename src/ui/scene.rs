@@ -1,0 +1,65 @@
+//! What every panel needs to draw itself.
+
+use super::clock::Clock;
+use super::keymap::Keymap;
+use super::paint::Ink;
+use super::theme::Role;
+use crate::core::{Action, Mode, Verdict, View};
+use crate::model::Side;
+
+/// One frame: what is known, and how it looks.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub ink: Ink<'a>,
+    pub view: &'a View,
+    pub keymap: &'a Keymap,
+    pub clock: &'a Clock,
+    pub now_ms: u64,
+}
+
+impl Scene<'_> {
+    /// Tells whether this console may write; if not, operating actions are not drawn.
+    pub fn operates(&self) -> bool {
+        self.view.header.mode != Mode::Watch
+    }
+
+    /// Returns the keys of an action; empty for one that has none, or that this console may not do.
+    pub fn key(&self, action: Action) -> String {
+        if !self.operates() && action.spec().role == crate::core::Role::Operate {
+            return String::new();
+        }
+        self.keymap.label(action).unwrap_or_default()
+    }
+
+    /// Returns the reasons why an action cannot be done now.
+    pub fn blocked(&self, action: Action) -> Vec<&str> {
+        let found = self.view.blocked.iter().filter(|(a, _)| *a == action);
+        found.flat_map(|(_, why)| why.iter().map(|refusal| refusal.text.as_str())).collect()
+    }
+
+    /// Returns the version of a side.
+    pub fn version(&self, side: Side) -> &str {
+        match side {
+            Side::Old => &self.view.header.old_version,
+            Side::New => &self.view.header.new_version,
+        }
+    }
+}
+
+/// Returns the role that shows a verdict; `None` while there is none.
+pub(super) fn verdict_role(verdict: &Verdict) -> Option<Role> {
+    match verdict {
+        Verdict::Waiting => None,
+        Verdict::Pass => Some(Role::Ok),
+        Verdict::Fail => Some(Role::Bad),
+        Verdict::Unknown(_) | Verdict::NoTraffic(_) => Some(Role::Warn),
+    }
+}
+
+/// Returns the role of a side.
+pub(super) fn side_role(side: Side) -> Role {
+    match side {
+        Side::Old => Role::Old,
+        Side::New => Role::New,
+    }
+}

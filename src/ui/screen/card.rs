@@ -1,0 +1,104 @@
+//! Cards of text: where the terminal is too small for panels, and where there is nothing to show yet.
+
+use crate::core::Action;
+use crate::model::Level;
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put, role_of};
+use crate::ui::panel::{footer, header, order, rings};
+use crate::ui::scene::Scene;
+use crate::ui::text;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const TO_USE_IT: &str = "To use it here: `pilothouse manifests` prints the resource definitions and the rights; then \
+    create a RolloutPlan. This screen goes on by itself when it finds one.";
+/// Below this even the card does not fit.
+const MIN: (u16, u16) = (40, 8);
+
+/// Tells whether there is no release console to show: no plan, or no cluster.
+pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
+    matches!(scene.view.header.state.as_str(), "NO PLAN" | "NO CLUSTER") && scene.view.rings.is_empty()
+}
+
+/// Draws what must never be hidden, as text.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    let width = usize::from(area.width);
+    if area.width < MIN.0 || area.height < MIN.1 {
+        put(buf, area, 0, &Row::from(header::state(scene, width)));
+        return put(buf, area, 1, &Row::from(scene.ink.text("too small: 60x16 or more")));
+    }
+    let view = scene.view;
+    let mut first = vec![header::environment(scene), scene.ink.text(" ")];
+    first.extend(header::mode(scene, width.saturating_sub(first.iter().map(Piece::width).sum())));
+    let mut second = vec![scene.ink.text(&format!(" {}/{} ", view.header.cluster, view.header.namespace))];
+    second.extend(header::versions(scene));
+    let (wave, waves) = view.header.wave;
+    let mut third = header::state(scene, width.saturating_sub(7));
+    third.push(scene.ink.text(&format!(" {}", num::timer(view.header.in_phase))));
+    let mut fourth = vec![scene.ink.text(&format!(" step {wave}/{waves} {}  ", view.header.ring))];
+    fourth.extend(header::ages(scene, true));
+    let mut rows = vec![Row::from(first), Row::from(third), Row::from(second), Row::from(fourth)];
+    rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
+    let advice = footer::advice(scene, area.width, 2);
+    let out = footer::way_out(scene, area.width);
+    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2);
+    let shown = view.rings.iter().filter(|ring| ring.is_current || ring.is_next || ring.unlisted);
+    rows.extend(shown.take(room).map(|ring| {
+        let (want, now) = rings::want_and_now(ring);
+        Row::from(scene.ink.text(&format!("  {}  want {want}  now {now}", scene.ink.left(&ring.name, 10))))
+    }));
+    let order = order::rows(scene, area.width, area.height / 6);
+    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2);
+    rows.extend(order.into_iter().take(room));
+    for (y, row) in rows.iter().enumerate() {
+        put(buf, area, y as u16, row);
+    }
+    let mut bottom =
+        vec![out, footer::keys(scene, area.width, &[Action::Hold, Action::Menu, Action::Rollback, Action::Quit], None)];
+    bottom.extend(advice);
+    footer::draw_up(buf, area, &bottom);
+}
+
+/// Draws what is missing, and what can be done about it.
+pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>) {
+    let view = scene.view;
+    let rows = header::height(scene);
+    header::draw(scene, buf, Rect { height: rows, ..area });
+    let width = area.width.min(84);
+    let card = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + rows,
+        width,
+        height: area.height.saturating_sub(rows + 2),
+    };
+    let title = vec![scene.ink.role(Role::Danger, &format!(" {} ", view.header.state))];
+    let inner = scene.ink.frame(buf, card, title, Vec::new());
+    let why = if view.header.why.is_empty() { "nothing more is known" } else { &view.header.why };
+    let mut says: Vec<(Option<Role>, String)> = vec![(Some(Role::Bad), why.to_owned())];
+    says.extend(view.findings.iter().map(|finding| {
+        let role = if finding.level == Level::Refuse { Role::Bad } else { Role::Warn };
+        (Some(role), finding.text.clone())
+    }));
+    says.extend(view.notices.iter().take(4).map(|n| (role_of(n.tone).or(Some(Role::Dim)), n.text.clone())));
+    let quit = scene.key(Action::Quit);
+    says.push((Some(Role::Focus), format!("To see it work without a cluster, leave ({quit}) and run")));
+    says.push((None, text::DEMO.to_owned()));
+    says.push((Some(Role::Focus), TO_USE_IT.to_owned()));
+    let room = usize::from(inner.width).saturating_sub(4);
+    let lines = says.iter().flat_map(|(role, text)| {
+        let rows = scene.ink.wrap(text, room);
+        let sign = |i: usize| role.filter(|_| i == 0).map_or(" ", |role| scene.ink.glyph(role)).to_owned();
+        let rows = rows.into_iter().enumerate().map(move |(i, line)| {
+            Row::from(vec![scene.ink.maybe(*role, &format!(" {} ", sign(i))), scene.ink.text(&line)])
+        });
+        std::iter::once(Row::default()).chain(rows).collect::<Vec<_>>()
+    });
+    for (y, row) in lines.enumerate() {
+        put(buf, inner, y as u16, &row);
+    }
+    let mut bottom =
+        vec![footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said)];
+    bottom.extend(footer::advice(scene, area.width, 1));
+    footer::draw_up(buf, area, &bottom);
+}

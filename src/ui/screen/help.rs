@@ -1,0 +1,122 @@
+//! Help: every key, from the keymap and the action table, and why some are grey.
+
+use crate::core::{ACTIONS, Action, Danger, Role as Who};
+use crate::ui::keymap::Binding;
+use crate::ui::paint::{Row, put};
+use crate::ui::panel::{footer, header};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const KEYS: &[Action] = &[Action::Back, Action::Down, Action::Up, Action::Palette, Action::Quit];
+
+/// Draws the screen from row `top` of its text; returns the rows in sight and the rows there are.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, top: usize) -> (usize, usize) {
+    let top_rows = header::height(scene).min(area.height);
+    header::draw(scene, buf, Rect { height: top_rows, ..area });
+    let mut bottom = vec![footer::keys(scene, area.width, KEYS, None)];
+    bottom.extend(footer::advice(scene, area.width, 1));
+    footer::draw_up(buf, area, &bottom);
+    let list = Rect { y: area.y + top_rows, height: area.height.saturating_sub(top_rows + 2), ..area };
+    let rows = rows(scene, usize::from(list.width.saturating_sub(2)));
+    let inner_rows = usize::from(list.height.saturating_sub(2));
+    let top = top.min(rows.len().saturating_sub(inner_rows));
+    let more = format!("{}-{} of {}", top + 1, (top + inner_rows).min(rows.len()), rows.len());
+    let inner = scene.ink.frame(buf, list, vec![scene.ink.text("help")], vec![scene.ink.role(Role::Dim, &more)]);
+    for (y, row) in rows.iter().skip(top).take(inner_rows).enumerate() {
+        put(buf, inner, y as u16, row);
+    }
+    (inner_rows, rows.len())
+}
+
+fn rows(scene: &Scene, width: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let heading = |text: &str| Row::from(scene.ink.bold(&format!(" {text}")));
+    if scene.operates() {
+        rows.push(heading("act"));
+        rows.extend(of(scene, width, |action| action.spec().role == Who::Operate));
+        rows.extend(grey(scene, width));
+        rows.push(Row::default());
+    }
+    rows.push(heading("look"));
+    rows.extend(of(scene, width, |action| action.spec().role == Who::Look && !is_move(action)));
+    rows.push(Row::default());
+    rows.push(heading("move"));
+    rows.extend(of(scene, width, is_move));
+    rows.push(Row::default());
+    rows.push(heading("how acts are confirmed"));
+    let rules: &[&str] = if scene.operates() {
+        &[
+            "Hold is one key, at once, from every screen and dialog, also with old numbers: it is safe.",
+            "Back to old is a preview, then y. What moves customers forward is a preview, then a word to type.",
+            "Enter runs a command only where the typed word matches. Pasted text is ignored.",
+            "No Ctrl, Alt or F key changes anything in the cluster.",
+        ]
+    } else {
+        &["This screen only looks: no client that can write exists in this process."]
+    };
+    for rule in rules {
+        rows.extend(
+            scene.ink.wrap(rule, width.saturating_sub(4)).iter().map(|r| Row::from(scene.ink.text(&format!("   {r}")))),
+        );
+    }
+    rows
+}
+
+fn of(scene: &Scene, width: usize, wanted: impl Fn(Action) -> bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for spec in ACTIONS.iter().filter(|spec| wanted(spec.action)) {
+        let keys: Vec<String> =
+            scene.keymap.bindings().iter().filter(|b| b.action == spec.action).map(Binding::label).collect();
+        let level = match spec.danger {
+            Danger::Look => "",
+            Danger::Safe => "  (at once)",
+            Danger::Back => "  (preview, y)",
+            Danger::Forward => "  (preview, word)",
+            Danger::Risk => "  (preview, name and reason)",
+        };
+        let text = scene.ink.fit(&format!("{}{level}", spec.doc), width.saturating_sub(18));
+        rows.push(Row::from(vec![
+            scene.ink.bold(&format!("   {} ", scene.ink.left(&keys.join(", "), 13))),
+            scene.ink.text(&text),
+        ]));
+    }
+    rows
+}
+
+fn grey(scene: &Scene, width: usize) -> Vec<Row> {
+    let blocked = ACTIONS.iter().map(|spec| (spec, scene.blocked(spec.action))).filter(|(_, why)| !why.is_empty());
+    let mut rows = Vec::new();
+    for (spec, why) in blocked {
+        for (i, why) in why.iter().enumerate() {
+            let title = if i == 0 { spec.title } else { "" };
+            for (j, text) in scene.ink.wrap(why, width.saturating_sub(22)).iter().enumerate() {
+                let title = if j == 0 { title } else { "" };
+                rows.push(Row::from(vec![
+                    scene.ink.role(Role::Dim, &format!("   {} ", scene.ink.left(title, 15))),
+                    scene.ink.text(text),
+                ]));
+            }
+        }
+    }
+    if !rows.is_empty() {
+        rows.insert(0, Row::default());
+        rows.insert(1, Row::from(scene.ink.bold(" why is a key grey?")));
+    }
+    rows
+}
+
+fn is_move(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Up
+            | Action::Down
+            | Action::First
+            | Action::Last
+            | Action::PageUp
+            | Action::PageDown
+            | Action::Open
+            | Action::Back
+    )
+}

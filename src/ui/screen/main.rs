@@ -1,0 +1,142 @@
+//! The main screen: everything that decides the next step, at once, without scrolling.
+//!
+//! When there is little room, charts become rows of bars, then events go; header, rings, way out and advice stay.
+
+use super::card;
+use crate::core::Action;
+use crate::ui::paint::{Row, put};
+use crate::ui::panel::customers::Worst;
+use crate::ui::panel::{drain, errors, events, footer, header, order, plan, rings};
+use crate::ui::scene::Scene;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Below this there is only a card of text.
+const MIN: (u16, u16) = (60, 16);
+/// From this height on, customers and plan are shown too.
+const TALL: u16 = 36;
+/// From this width on, three charts stand side by side.
+const WIDE: u16 = 160;
+
+const KEYS: &[Action] = &[
+    Action::Hold,
+    Action::Menu,
+    Action::Rollback,
+    Action::Help,
+    Action::Customers,
+    Action::Events,
+    Action::Quit,
+    Action::Palette,
+    Action::Filter,
+    Action::TimeZone,
+];
+
+/// What of the console's own state the screen shows.
+pub(in crate::ui) struct Shown<'a> {
+    /// The ring the keyboard points at.
+    pub ring: Option<&'a str>,
+    /// What was just said to the person.
+    pub said: Option<&'a str>,
+    /// Whether the last order is still worth its rows.
+    pub order: bool,
+    pub worst: &'a Worst,
+}
+
+/// Draws the screen.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
+    if area.width < MIN.0 || area.height < MIN.1 {
+        return card::draw(scene, buf, area);
+    }
+    if card::is_first_run(scene) {
+        return card::draw_first_run(scene, buf, area, shown.said);
+    }
+    let header_rows = header::height(scene);
+    header::draw(scene, buf, Rect { height: header_rows, ..area });
+
+    // Two rows are kept for the advice even when it takes one, so that the panels above do not jump.
+    let advice_rows = if area.height >= 24 { 2 } else { 1 };
+    let mut advice = footer::advice(scene, area.width, advice_rows);
+    advice.resize(advice_rows, Row::default());
+    let order = if shown.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    let mut bottom: Vec<Row> = order;
+    bottom.push(footer::way_out(scene, area.width));
+    bottom.push(footer::keys(scene, area.width, KEYS, shown.said));
+    bottom.extend(advice);
+    footer::draw_up(buf, area, &bottom);
+
+    let used = header_rows + bottom.len() as u16;
+    let body = Rect { y: area.y + header_rows, height: area.height.saturating_sub(used), ..area };
+    draw_body(scene, buf, body, area.height >= TALL, shown);
+}
+
+fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Shown) {
+    let wanted = rings::height(scene);
+    let rings_rows =
+        wanted.min(body.height.saturating_sub(if body.height >= 12 { 4 } else { 2 })).max(4.min(body.height));
+    let (top, rest) = split(body, rings_rows);
+    rings::draw(scene, buf, top, shown.ring);
+    if tall && rest.height >= 22 {
+        let events_rows = (rest.height / 6).clamp(4, 9);
+        let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(9).max(8));
+        let (charts, below) = split(rest, rest.height - lists - events_rows);
+        draw_charts(scene, buf, charts);
+        let (middle, last) = split(below, lists);
+        let (left, right) = halves(middle);
+        shown.worst.draw(scene, buf, left);
+        plan::draw(scene, buf, right);
+        return events::draw(scene, buf, last);
+    }
+    match rest.height {
+        0 => {}
+        1..=3 => {
+            put(buf, rest, 0, &drain::strip(scene, rest.width));
+            put(buf, rest, 1, &errors::strip(scene, rest.width));
+            events::rows(scene, buf, split(rest, 2).1);
+        }
+        4..=7 => {
+            put(buf, rest, 0, &drain::strip(scene, rest.width));
+            put(buf, rest, 1, &errors::strip(scene, rest.width));
+            let last = split(rest, 2).1;
+            if last.height >= 4 { events::draw(scene, buf, last) } else { events::rows(scene, buf, last) }
+        }
+        8..=10 => {
+            let (charts, last) = split(rest, rest.height - 2);
+            draw_charts(scene, buf, charts);
+            events::rows(scene, buf, last);
+        }
+        _ => {
+            let events_rows = (rest.height / 4).clamp(4, 8);
+            let (charts, last) = split(rest, rest.height - events_rows);
+            draw_charts(scene, buf, charts);
+            events::draw(scene, buf, last);
+        }
+    }
+}
+
+fn draw_charts(scene: &Scene, buf: &mut Buffer, area: Rect) {
+    if area.width >= WIDE {
+        let third = area.width / 3;
+        let (left, rest) = split_across(area, third);
+        let (middle, right) = split_across(rest, third);
+        drain::draw(scene, buf, left);
+        errors::draw(scene, buf, middle);
+        return errors::draw_latency(scene, buf, right);
+    }
+    let (left, right) = halves(area);
+    drain::draw(scene, buf, left);
+    errors::draw(scene, buf, right);
+}
+
+fn split(area: Rect, rows: u16) -> (Rect, Rect) {
+    let rows = rows.min(area.height);
+    (Rect { height: rows, ..area }, Rect { y: area.y + rows, height: area.height - rows, ..area })
+}
+
+fn split_across(area: Rect, columns: u16) -> (Rect, Rect) {
+    let columns = columns.min(area.width);
+    (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
+}
+
+fn halves(area: Rect) -> (Rect, Rect) {
+    split_across(area, area.width / 2)
+}

@@ -1,0 +1,45 @@
+//! Tests of the face as a whole.
+
+mod journeys;
+mod robust;
+mod snapshots;
+mod views;
+
+use super::{Keymap, Look, Theme, Ui};
+use crate::core::View;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+/// Opens a console with the default theme and keys, in UTC.
+pub(super) fn console(ascii: bool) -> Ui {
+    let theme = Theme::builtin("dark16").unwrap();
+    Ui::new(Look { theme, keymap: Keymap::default(), ascii, utc: true })
+}
+
+/// Draws one frame and tells the console that it has been seen.
+pub(super) fn frame(ui: &mut Ui, view: &View, size: (u16, u16), now_ms: u64) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    terminal.draw(|frame| ui.draw(frame, view, now_ms)).unwrap();
+    ui.drawn(now_ms);
+    terminal.backend().buffer().clone()
+}
+
+/// Returns the rows of a picture as text.
+pub(super) fn rows(buffer: &Buffer) -> Vec<String> {
+    let width = usize::from(buffer.area.width.max(1));
+    let row = |cells: &[ratatui::buffer::Cell]| {
+        let mut text = String::new();
+        let mut skip = 0;
+        for cell in cells {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = unicode_width::UnicodeWidthStr::width(cell.symbol()).saturating_sub(1);
+            text.push_str(cell.symbol());
+        }
+        text.trim_end().to_owned()
+    };
+    buffer.content.chunks(width).map(row).collect()
+}
