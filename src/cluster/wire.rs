@@ -115,13 +115,13 @@ impl Answer {
         let body = self.json().unwrap_or_default();
         if body["kind"] != "Status" {
             let quoted: String = String::from_utf8_lossy(&self.body).trim().chars().take(200).collect();
-            return Rejection { code: self.status, reason: String::new(), message: quoted, causes: Vec::new() };
+            return Rejection { code: self.status, reason: self.phrase(), message: quoted, causes: Vec::new() };
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let causes = body["details"]["causes"].as_array().into_iter().flatten();
         Rejection {
             code: self.status,
-            reason: text(&body["reason"]),
+            reason: body["reason"].as_str().filter(|r| !r.is_empty()).map_or_else(|| self.phrase(), str::to_owned),
             message: text(&body["message"]),
             causes: causes
                 .map(|c| {
@@ -133,6 +133,12 @@ impl Answer {
                 })
                 .collect(),
         }
+    }
+
+    /// Returns the standard phrase of the status code; some Status objects give no reason of their own.
+    fn phrase(&self) -> String {
+        let status = http::StatusCode::from_u16(self.status).ok();
+        status.and_then(|s| s.canonical_reason()).unwrap_or("Unknown").to_owned()
     }
 
     /// Tells whether the answer is a Status object that says "no such object", as opposed to "no such path".

@@ -12,7 +12,7 @@ const RATE_WINDOW: i64 = 15_000;
 const CELLS: usize = 600;
 
 /// Everything known from metrics.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pods: BTreeMap<(Slot, String), PodEvidence>,
     p99: BTreeMap<Slot, f64>,
@@ -23,6 +23,9 @@ pub struct Evidence {
     interval: Option<Span>,
     graphs: BTreeMap<(Slot, Shown), Series>,
 }
+
+/// Slot, pod, customer, and whether the requests failed.
+type FinishedKey<'a> = (Slot, &'a str, Option<CustomerId>, bool);
 
 /// What the graphs show of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,19 +74,6 @@ impl Who<'_> {
     }
 }
 
-impl Default for Evidence {
-    fn default() -> Self {
-        Self {
-            pods: BTreeMap::new(),
-            p99: BTreeMap::new(),
-            since: None,
-            trouble: None,
-            interval: None,
-            graphs: BTreeMap::new(),
-        }
-    }
-}
-
 impl Evidence {
     /// Takes in a round of metrics; `interval` is the plan's scrape interval, where it says one.
     pub fn take(&mut self, batch: &Batch, interval: Option<Span>) {
@@ -126,7 +116,7 @@ impl Evidence {
             }
             return;
         }
-        let mut sums: BTreeMap<(Slot, &str, Option<CustomerId>, bool), BTreeMap<i64, f64>> = BTreeMap::new();
+        let mut sums: BTreeMap<FinishedKey<'_>, BTreeMap<i64, f64>> = BTreeMap::new();
         for one in series {
             let Some(slot) = one.slot else { continue };
             let pod = self.pods.entry((slot, one.pod.clone())).or_default();

@@ -111,7 +111,7 @@ impl<'a> Scope<'a> {
             let rules = route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice);
             rules
                 .iter()
-                .flat_map(|rule| crate::routing::backends(rule))
+                .flat_map(crate::routing::backends)
                 .filter(|(service, _)| service == new)
                 .map(|(_, weight)| weight)
                 .sum()

@@ -28,7 +28,10 @@ pub enum Verdict {
     NoTraffic(String),
 }
 
-/// Judges the answers to [`super::queries`], asked at `now` over the last window, never before `not_before`.
+/// Judges the answers to [`super::queries`], asked a moment before `now` over the last window.
+///
+/// The window is that of the question: it does not move on until there is a new answer, so the verdict is the same at
+/// every moment between two answers. Nothing before `not_before` counts. All times are the servers'.
 ///
 /// * Finished requests below the gate's minimum are [`Verdict::NoTraffic`], unless the few there were already break
 ///   the limit: that is not for lack of traffic only, so it is [`Verdict::Unknown`].
@@ -36,9 +39,9 @@ pub enum Verdict {
 /// * An own expression passes when no value in the window is above the limit; one series, newest value included.
 /// * Restarts are judged by [`judge_restarts`].
 pub fn judge(gate: &Gate, answers: &[Reading<Vec<LabelledPoints>>], not_before: Timestamp, now: Timestamp) -> Judged {
-    let now = now.as_millisecond();
     let window = i64::try_from(gate.window.0.as_millis()).unwrap_or(i64::MAX);
-    let range = now.saturating_sub(window).max(not_before.as_millisecond())..=now;
+    let asked_before = now.as_millisecond().saturating_sub(LATER_MS);
+    let range = Range { begin: asked_before.saturating_sub(window).max(not_before.as_millisecond()), asked_before };
     match (&gate.kind, answers) {
         (GateKind::Restarts, _) => unknown("restarts are counted from the pods"),
         (GateKind::Promql { .. }, [answer]) => own(gate, answer, &range),
@@ -62,7 +65,17 @@ pub fn judge_restarts(gate: &Gate, restarts: Option<u64>) -> Judged {
     Judged { verdict: compare(value, gate.max), value: Some(value), requests: None }
 }
 
-type Range = std::ops::RangeInclusive<i64>;
+/// `now` may be later than the question by this much: the longest poll period, a slow answer, and the second to which
+/// the server's time is known.
+const LATER_MS: i64 = 10_000;
+
+/// The times that count, in milliseconds since the epoch.
+struct Range {
+    /// What was before does not count.
+    begin: i64,
+    /// The earliest time at which the question may have been asked.
+    asked_before: i64,
+}
 
 /// Takes the counters and the proof that their pods are seen; a source that holds no counter of a pod that it sees
 /// says that nothing has finished there.
@@ -153,8 +166,8 @@ fn own(gate: &Gate, answer: &Reading<Vec<LabelledPoints>>, range: &Range) -> Jud
     }
     let newest = points.last().map_or(i64::MIN, |(at, _)| *at);
     let step = i64::try_from(step(gate.window).0.as_millis()).unwrap_or(i64::MAX);
-    if newest < range.end().saturating_sub(step.saturating_mul(2)) {
-        let age = range.end().saturating_sub(newest) / 1000;
+    if newest < range.asked_before.saturating_sub(step.saturating_mul(2)) {
+        let age = (range.asked_before.saturating_add(LATER_MS) - newest) / 1000;
         return judged(Verdict::Unknown(format!("the last value is {age} s old")));
     }
     judged(Verdict::Pass)
@@ -168,7 +181,7 @@ fn is_failure(code: &str) -> bool {
 fn within(series: &[LabelledPoints], range: &Range) -> Vec<LabelledPoints> {
     series
         .iter()
-        .map(|(labels, points)| (labels.clone(), points.iter().filter(|(at, _)| range.contains(at)).copied().collect()))
+        .map(|(labels, points)| (labels.clone(), points.iter().filter(|(at, _)| *at >= range.begin).copied().collect()))
         .filter(|(_, points): &LabelledPoints| !points.is_empty())
         .collect()
 }
@@ -362,11 +375,21 @@ pub(super) mod tests {
         };
         assert_eq!(of(&[(60, 0.01), (30, 0.0), (3, 0.005)]).verdict, Verdict::Pass);
         assert_eq!(of(&[(90, 0.7), (3, 0.005)]).verdict, Verdict::Pass);
+        assert_eq!(of(&[(60, 0.0), (15, 0.0)]).verdict, Verdict::Pass, "an answer may be some seconds old");
         let spike = of(&[(60, 0.0), (30, 0.02), (0, 0.0)]);
         assert_eq!((spike.verdict, spike.value), (Verdict::Fail, Some(0.02)));
         assert_eq!(of(&[(60, 0.0), (20, 0.0)]).verdict, Verdict::Unknown("the last value is 20 s old".into()));
         assert!(matches!(of(&[(0, f64::INFINITY)]).verdict, Verdict::Unknown(_)));
         assert!(matches!(of(&[(90, 0.0)]).verdict, Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn a_verdict_does_not_change_between_two_answers() {
+        let answers = [codes(&[("200", &[(60, 0.0), (59, 60.0), (0, 105.0)])]), seen()];
+        for later in [0, 500, 9_000] {
+            let judged = judge(&gate(GateKind::ErrorRatio), &answers, at(0), at(NOW + later));
+            assert_eq!((judged.verdict, judged.requests), (Verdict::Pass, Some(105.0)));
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ const PERIOD: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 /// Even a source that needs longer than a period for its answers gets this much rest.
 const REST: Duration = Duration::from_millis(250);
 
+/// The source's own time.
+const SOURCE_TIME: &str = "time()";
+
 /// Asks one set of questions, round after round.
 pub struct Poller {
     request: MetricsRequest,
@@ -50,14 +53,20 @@ impl Poller {
 
     /// Asks one round: every family at once, then every query of every gate at once.
     ///
-    /// `now` should be the server's time as well as it is known: it ends the gates' ranges. Returns [`Event::Metrics`],
-    /// and [`Event::Gates`] when there are gates.
+    /// `now` is the console's time and only stamps the events. The gates' ranges end at the source's own time, which
+    /// is asked for: a console whose clock is wrong would look at a part of the window, or at the future. Returns
+    /// [`Event::Metrics`], and [`Event::Gates`] when there are gates.
     pub async fn poll(&mut self, now: Timestamp) -> Vec<Event> {
         let window = self.window();
         let MetricsRequest { source, namespace, gates } = &self.request;
-        let questions = Family::ALL
-            .map(|family| Question { query: profile::query(family, source, namespace, window), range: None });
-        let answers = self.prometheus.ask(now, &questions).await;
+        let mut queries = Family::ALL.map(|family| profile::query(family, source, namespace, window)).to_vec();
+        if !gates.is_empty() {
+            queries.push(SOURCE_TIME.to_owned());
+        }
+        let questions: Vec<Question> = queries.into_iter().map(|query| Question { query, range: None }).collect();
+        let mut answers = self.prometheus.ask(now, &questions).await;
+        let time = answers.get(Family::ALL.len()).and_then(source_time).unwrap_or(now);
+        answers.truncate(Family::ALL.len());
         let families: BTreeMap<_, _> = Family::ALL
             .into_iter()
             .zip(answers)
@@ -65,7 +74,7 @@ impl Poller {
             .collect();
         let mut events = vec![];
         if !gates.is_empty() {
-            let answers = ask_gates(&mut self.prometheus, gates, now).await;
+            let answers = ask_gates(&mut self.prometheus, gates, now, time).await;
             events.push(Event::Gates { at: now, answers });
         }
         let batch = Batch { at: now, families };
@@ -134,11 +143,23 @@ impl Drop for Polling {
     }
 }
 
-async fn ask_gates(prometheus: &mut Prometheus, gates: &[GateQuery], now: Timestamp) -> Vec<GateAnswer> {
+/// Reads the source's own time.
+fn source_time(answer: &Reading<Vec<LabelledPoints>>) -> Option<Timestamp> {
+    let (_, points) = answer.value()?.first()?;
+    let (_, seconds) = points.first()?;
+    Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()
+}
+
+async fn ask_gates(
+    prometheus: &mut Prometheus,
+    gates: &[GateQuery],
+    now: Timestamp,
+    time: Timestamp,
+) -> Vec<GateAnswer> {
     let questions: Vec<Question> = gates
         .iter()
         .flat_map(|gate| {
-            let range = Some(range(gate, now));
+            let range = Some(range(gate, time));
             gate.queries.iter().map(move |query| Question { query: query.clone(), range })
         })
         .collect();
@@ -148,7 +169,7 @@ async fn ask_gates(prometheus: &mut Prometheus, gates: &[GateQuery], now: Timest
     gates.iter().map(|gate| GateAnswer { gate: gate.gate.clone(), answers: of_gate(gate) }).collect()
 }
 
-/// Lays the steps so that the last one is now and the first is not before the window's begin.
+/// Lays the steps so that the last one is `now` and the first is not before the window's begin.
 fn range(gate: &GateQuery, now: Timestamp) -> Range {
     let step = step(gate.window).0.as_secs().max(1);
     let window = i64::try_from(gate.window.0.as_millis()).unwrap_or(i64::MAX);

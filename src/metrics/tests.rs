@@ -121,7 +121,7 @@ async fn the_window_and_the_period_follow_the_spacing_of_the_samples() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn gates_are_range_queries_that_end_now_and_never_begin_before_verified() {
+async fn gates_are_range_queries_that_end_at_the_sources_now_and_never_begin_before_verified() {
     let gate = |name: &str, queries: &[&str], not_before| GateQuery {
         gate: name.into(),
         queries: queries.iter().map(|q| (*q).to_owned()).collect(),
@@ -129,15 +129,19 @@ async fn gates_are_range_queries_that_end_now_and_never_begin_before_verified() 
         not_before: at(not_before),
     };
     let (client, log) = proxied(|path| {
+        if path.contains("query=time%28%29") {
+            let scalar = json!({"resultType": "scalar", "result": [1000.5, "1000.5"]});
+            return Some((200, json!({"status": "success", "data": scalar}).to_string()));
+        }
         let name = if path.contains("query=two") { "two" } else { "other" };
         Some((200, matrix(json!({"name": name}), &[(1, 1.0)])))
     });
     let gates = vec![gate("g", &["one", "two"], 0), gate("young", &["three"], 991), gate("early", &["four"], 2000)];
     let mut poller = Poller::new(request(proxy(), gates), Some(client));
-    let now = Timestamp::from_millisecond(1_000_500).unwrap();
+    let now = at(5000);
     let events = poller.poll(now).await;
-    let [Event::Metrics(_), Event::Gates { at, answers }] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!(*at, now);
+    let [Event::Metrics(batch), Event::Gates { at, answers }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((*at, batch.at, batch.families.len()), (now, now, Family::ALL.len()));
     let shape: Vec<(&str, usize)> = answers.iter().map(|a| (a.gate.as_str(), a.answers.len())).collect();
     assert_eq!(shape, [("g", 2), ("young", 1), ("early", 1)]);
     let Reading::Value(second) = &answers[0].answers[1] else { panic!("{answers:?}") };

@@ -149,7 +149,7 @@ impl Ui {
             }
             Screen::Events => self.page = events::draw(&scene, buf, area, said, order, &mut self.events),
             Screen::Help => {
-                let (page, rows) = help::draw(&scene, buf, area, self.help_top);
+                let (page, rows) = help::draw(&scene, buf, area, said, order, self.help_top);
                 self.help_top = self.help_top.min(rows.saturating_sub(page));
                 self.page = page;
             }
@@ -292,7 +292,7 @@ impl Ui {
     }
 
     fn confirm(&mut self, command: Command) -> Vec<Ask> {
-        self.dialog = Some(Dialog::Confirm(Confirming::new(command)));
+        self.dialog = Some(Dialog::Confirm(Box::new(Confirming::new(command))));
         Vec::new()
     }
 

@@ -115,11 +115,7 @@ impl Ink<'_> {
     /// Draws a box that asks for attention, over whatever was there.
     pub fn window(&self, buf: &mut Buffer, area: Rect, role: Role, title: Vec<Piece>, note: Vec<Piece>) -> Rect {
         let area = area.intersection(buf.area);
-        for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                buf[(x, y)].reset();
-            }
-        }
+        put_fresh(buf, area, &Row::default());
         self.edges(buf, area, self.theme.edge(role));
         self.titles(buf, area, title, note);
         inside(area)
@@ -133,13 +129,13 @@ impl Ink<'_> {
         let title = padded(title);
         let used = title.width().min(room);
         let row = Rect { x: area.x + 1, y: area.y, width: used as u16, height: 1 };
-        put(buf, row, 0, &title);
+        put_fresh(buf, row, &title);
         let note = padded(note);
         if note.width() == 0 || used + note.width() + 1 > room {
             return;
         }
         let width = note.width() as u16;
-        put(buf, Rect { x: area.right() - 2 - width, y: area.y, width, height: 1 }, 0, &note);
+        put_fresh(buf, Rect { x: area.right() - 2 - width, y: area.y, width, height: 1 }, &note);
     }
 
     fn edges(&self, buf: &mut Buffer, area: Rect, style: Style) {
@@ -171,6 +167,17 @@ pub(super) fn put(buf: &mut Buffer, area: Rect, y: u16, row: &Row) {
         return;
     }
     buf.set_line(area.x, area.y + y, row, area.width);
+}
+
+/// Draws a row over cells that forget what they looked like.
+pub(super) fn put_fresh(buf: &mut Buffer, row: Rect, text: &Row) {
+    let row = row.intersection(buf.area);
+    for y in row.top()..row.bottom() {
+        for x in row.left()..row.right() {
+            buf[(x, y)].reset();
+        }
+    }
+    put(buf, row, 0, text);
 }
 
 /// Draws `left`, and `right` at the right edge; the left one is cut where they would meet.

@@ -64,7 +64,7 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
         by_kind: StreamKind::ALL.into_iter().map(|kind| (kind, state.evidence.inflight_of(slot, kind))).collect(),
         oldest: if ended { None } else { state.evidence.oldest(slot) },
         eta: if draining { eta(state, at, side, &scope) } else { None },
-        patience: draining.then(|| (scope.plan.drain.patience.0.as_secs(), used)),
+        patience: draining.then_some((scope.plan.drain.patience.0.as_secs(), used)),
         pods,
         survivors: by_count,
     }

@@ -176,7 +176,7 @@ impl StartTask {
         Flow::Wait(Task::Start(self))
     }
 
-    fn freeze(self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+    fn freeze(self, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
         let at = state.server_now(now);
         let placeholder = state.ids.hex16();
         let driver = Driver { who: state.who(), session: state.session_name(), epoch: 1 };

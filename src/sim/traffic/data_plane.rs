@@ -1,12 +1,15 @@
 //! Where the gateway sends a request, for every customer and path of the traffic.
 
-use super::precedence;
 use super::random::Random;
 use crate::model::Slot;
+use crate::routing::{Request, Table, backends};
 use serde_json::Value;
 
 /// The host all traffic asks for.
-pub const HOST: &str = "trackx.example";
+const HOST: &str = "trackx.example";
+
+/// The header that names the customer.
+const CUSTOMER_HEADER: &str = "x-customer-id";
 
 /// The paths of the traffic with their share of all requests; the last one belongs to no slot in the seeded routes.
 pub const PATHS: [(&str, f64); 3] = [("/api/orders", 0.7), ("/", 0.2), ("/static/app.css", 0.1)];
@@ -35,7 +38,9 @@ pub struct DataPlane {
 impl DataPlane {
     /// Reads the routes for these customers; the empty name stands for requests without a customer header.
     pub fn new(routes: &[Value], customers: &[String]) -> Self {
-        let targets = |customer: &String| PATHS.map(|(path, _)| backends(routes, path, customer));
+        let listed: Vec<&Value> = routes.iter().collect();
+        let table = Table::build(&listed);
+        let targets = |customer: &String| PATHS.map(|(path, _)| answering(&table, routes, path, customer));
         Self { targets: customers.iter().map(targets).collect() }
     }
 
@@ -67,9 +72,14 @@ impl DataPlane {
     }
 }
 
-fn backends(routes: &[Value], path: &str, customer: &str) -> Vec<(Destination, u32)> {
-    let named = precedence::backends(routes, HOST, path, customer);
-    named.into_iter().map(|(service, weight)| (destination(&service), weight)).collect()
+fn answering(table: &Table, routes: &[Value], path: &str, customer: &str) -> Vec<(Destination, u32)> {
+    let named = [(CUSTOMER_HEADER, customer)];
+    let headers = if customer.is_empty() { &[][..] } else { &named[..] };
+    let Some(hit) = table.winner(&Request { host: HOST, path, method: "GET", headers, query: &[] }) else {
+        return Vec::new();
+    };
+    let rule = routes.get(hit.route).map(|route| &route["spec"]["rules"][hit.rule]);
+    rule.map_or_else(Vec::new, backends).into_iter().map(|(service, weight)| (destination(&service), weight)).collect()
 }
 
 fn destination(service: &str) -> Destination {

@@ -6,7 +6,6 @@
 mod data_plane;
 mod faults;
 mod pod;
-mod precedence;
 mod random;
 #[cfg(test)]
 mod tests;

@@ -57,7 +57,10 @@ impl Confirming {
 
     /// Takes in the preview; one of a changed world has to be seen again before it can be confirmed.
     pub fn show(&mut self, preview: Preview) {
-        let same = self.preview.as_ref().is_some_and(|old| old.mark == preview.mark && old.confirm == preview.confirm);
+        let may_run = |p: &Preview| p.refusals.is_empty();
+        let same = self.preview.as_ref().is_some_and(|old| {
+            old.mark == preview.mark && old.confirm == preview.confirm && may_run(old) == may_run(&preview)
+        });
         if !same {
             self.guard.again();
         }
@@ -91,11 +94,11 @@ impl Confirming {
         }
         match press.chord.code {
             KeyCode::Enter if press.repeat || !self.word_matches() => Reply::Stay,
-            KeyCode::Enter if self.asks_reason() && !self.in_reason => self.to_reason(true),
+            KeyCode::Enter if self.asks_reason() && !self.in_reason => self.turn_to_reason(true),
             KeyCode::Enter if self.asks_reason() && self.reason.value().trim().is_empty() => Reply::Stay,
             KeyCode::Enter => self.run(),
             KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down if self.asks_reason() => {
-                self.to_reason(!self.in_reason)
+                self.turn_to_reason(!self.in_reason)
             }
             _ => {
                 edit(if self.in_reason { &mut self.reason } else { &mut self.word }, press.chord);
@@ -186,7 +189,7 @@ impl Confirming {
         }
     }
 
-    fn to_reason(&mut self, there: bool) -> Reply {
+    fn turn_to_reason(&mut self, there: bool) -> Reply {
         self.in_reason = there;
         Reply::Stay
     }

@@ -73,7 +73,7 @@ impl Menu {
             let head = format!(" {sign} {} {} ", ink.left(&scene.key(action), 8), ink.left(spec.title, 15));
             let width = room.saturating_sub(head.chars().count());
             let lines = match why.len() {
-                0 => ink.wrap(spec.doc, width).into_iter().take(1).collect(),
+                0 => vec![ink.fit(spec.doc, width)],
                 _ => why
                     .iter()
                     .flat_map(|text| ink.wrap(&format!("{} {text}", ink.glyph(Role::Bad)), width))
@@ -88,12 +88,13 @@ impl Menu {
                 };
                 let lead =
                     if role.is_none() && next == Some(action) { ink.bold(&lead) } else { ink.maybe(role, &lead) };
-                let line =
-                    if next == Some(action) && why.is_empty() { format!("{line}  <- next step") } else { line.clone() };
-                body.push(Row::from(vec![lead, ink.maybe((!why.is_empty()).then_some(Role::Dim), &line)]));
+                body.push(Row::from(vec![lead, ink.text(line)]));
             }
         }
         let mut tail = vec![Row::default()];
+        if let Some(action) = at.and_then(|at| entries().nth(at)) {
+            tail.extend(ink.wrap(action.spec().doc, room).iter().map(|line| Row::from(ink.text(&format!(" {line}")))));
+        }
         if let Some(wrong) = &self.wrong {
             tail.push(Row::from(
                 ink.role(Role::Warn, &format!(" {} {wrong} is not in this menu", ink.glyph(Role::Warn))),

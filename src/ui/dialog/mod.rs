@@ -72,7 +72,7 @@ pub(super) enum Dialog {
     Menu(Menu),
     Palette(Palette),
     Start(Starting),
-    Confirm(Confirming),
+    Confirm(Box<Confirming>),
     Leave(Leaving),
 }
 

@@ -78,7 +78,7 @@ fn figures(scene: &Scene) -> Vec<Piece> {
     if open {
         pieces.push(ink.text(&format!("  oldest {}", num::oldest(*oldest))));
         let eta = eta.map_or(num::UNKNOWN.to_owned(), |s| format!("~{}", num::age(s)));
-        pieces.push(ink.text(&format!("  left {eta}")));
+        pieces.push(ink.text(&format!("  ETA {eta}")));
     }
     if let Some((limit, used)) = patience {
         let role = (used > limit).then_some(Role::Bad);

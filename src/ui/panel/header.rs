@@ -69,6 +69,9 @@ fn state_role(scene: &Scene, word: &str) -> Role {
 /// Returns the version that serves, and the one that comes.
 pub(in crate::ui) fn versions(scene: &Scene) -> Vec<Piece> {
     let header = &scene.view.header;
+    if header.old_version.is_empty() && header.new_version.is_empty() {
+        return Vec::new();
+    }
     let old = if header.old_version.is_empty() { num::UNKNOWN } else { &header.old_version };
     if header.new_version.is_empty() {
         return vec![scene.ink.role(Role::Old, old), scene.ink.text(" serves")];
@@ -119,7 +122,7 @@ fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let wide = width >= 120;
     let versions = Line::from(versions(scene));
     let clock = scene.ink.bold(&scene.clock.time(scene.view.now));
-    let fixed = environment(scene).width() + versions.width() + clock.width() + 8;
+    let fixed = environment(scene).width() + versions.width() + clock.width() + 7;
     let room = width.saturating_sub(fixed);
     let place = match (header.cluster.is_empty(), header.namespace.is_empty()) {
         (true, true) => num::UNKNOWN.to_owned(),
@@ -130,10 +133,10 @@ fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {
     };
     // Who drives comes before the full name of the place, of which some cells always stay.
     let mode_width = Line::from(mode(scene, usize::MAX)).width();
-    let place = scene.ink.fit(&place, room.saturating_sub(mode_width).max(10));
+    let place = scene.ink.fit(&place, room.saturating_sub(mode_width).max(8));
     let mode = mode(scene, room.saturating_sub(scene.ink.clean(&place).width()));
 
-    let mut left = vec![environment(scene), scene.ink.text(" "), scene.ink.bold(&place), scene.ink.text("   ")];
+    let mut left = vec![environment(scene), scene.ink.text(" "), scene.ink.bold(&place), scene.ink.text("  ")];
     left.extend(versions);
     if wide && !header.release.is_empty() {
         left.push(scene.ink.role(Role::Dim, &format!("   release {}", header.release)));

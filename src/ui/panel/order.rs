@@ -10,7 +10,7 @@ use crate::ui::theme::Role;
 pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
     let most = usize::from(most.max(1));
     let Some(order) = &scene.view.running else { return Vec::new() };
-    let (role, texts) = sentences(scene, order);
+    let (role, texts) = sentences(scene, order, most);
     let width = usize::from(width).saturating_sub(4);
     let wrapped: Vec<String> = texts.iter().flat_map(|text| scene.ink.wrap(text, width)).collect();
     let hidden = wrapped.len().saturating_sub(most);
@@ -23,7 +23,7 @@ pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
     rows
 }
 
-fn sentences(scene: &Scene, order: &RunningRow) -> (Role, Vec<String>) {
+fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<String>) {
     let what = order.action.spec().title;
     let esc = scene.key(Action::Back);
     let elapsed = scene.view.now.map(|now| now.as_second().saturating_sub(order.since.as_second()).max(0) as u64);
@@ -35,6 +35,10 @@ fn sentences(scene: &Scene, order: &RunningRow) -> (Role, Vec<String>) {
         RunningState::Done => {
             let text = if order.text.is_empty() { String::new() } else { format!(": {}", order.text) };
             (Role::Ok, vec![format!("{what}: done{text}")])
+        }
+        RunningState::Refused { why } if most <= 2 => {
+            let why: Vec<&str> = why.iter().map(|refusal| refusal.text.as_str()).collect();
+            (Role::Bad, vec![format!("{what} REFUSED: {}", why.join("; "))])
         }
         RunningState::Refused { why } => {
             let mut texts =

@@ -3,7 +3,7 @@
 use crate::core::{RingRow, Verdict};
 use crate::model::Side;
 use crate::ui::num;
-use crate::ui::paint::{Piece, Row, put, tint};
+use crate::ui::paint::{Piece, Row, put, put_fresh, tint};
 use crate::ui::scene::{Scene, side_role, verdict_role};
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
@@ -249,7 +249,7 @@ fn seen(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let text = format!(" {}: {seen} seen, {silent} silent ", row.name);
     let width = (scene.ink.clean(&text).width() as u16).min(area.width.saturating_sub(4));
     let edge = Rect { x: area.right().saturating_sub(2 + width), y: area.bottom().saturating_sub(1), width, height: 1 };
-    put(buf, edge, 0, &Row::from(scene.ink.text(&text)));
+    put_fresh(buf, edge, &Row::from(scene.ink.text(&text)));
 }
 
 #[cfg(test)]

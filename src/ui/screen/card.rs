@@ -22,7 +22,7 @@ pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
 }
 
 /// Draws what must never be hidden, as text.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>) {
     let width = usize::from(area.width);
     if area.width < MIN.0 || area.height < MIN.1 {
         put(buf, area, 0, &Row::from(header::state(scene, width)));
@@ -40,7 +40,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     fourth.extend(header::ages(scene, true));
     let mut rows = vec![Row::from(first), Row::from(third), Row::from(second), Row::from(fourth)];
     rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
-    let advice = footer::advice(scene, area.width, 2);
+    let advice = footer::advice(scene, area.width, if area.height < 12 { 1 } else { 2 });
     let out = footer::way_out(scene, area.width);
     let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2);
     let shown = view.rings.iter().filter(|ring| ring.is_current || ring.is_next || ring.unlisted);
@@ -55,22 +55,26 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
         put(buf, area, y as u16, row);
     }
     let mut bottom =
-        vec![out, footer::keys(scene, area.width, &[Action::Hold, Action::Menu, Action::Rollback, Action::Quit], None)];
+        vec![out, footer::keys(scene, area.width, &[Action::Hold, Action::Menu, Action::Rollback, Action::Quit], said)];
     bottom.extend(advice);
     footer::draw_up(buf, area, &bottom);
 }
 
 /// Draws what is missing, and what can be done about it.
-pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>) {
+pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, order: bool) {
     let view = scene.view;
     let rows = header::height(scene);
     header::draw(scene, buf, Rect { height: rows, ..area });
+    let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    bottom.push(footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said));
+    bottom.extend(footer::advice(scene, area.width, 1));
+    footer::draw_up(buf, area, &bottom);
     let width = area.width.min(84);
     let card = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + rows,
         width,
-        height: area.height.saturating_sub(rows + 2),
+        height: area.height.saturating_sub(rows + bottom.len() as u16),
     };
     let title = vec![scene.ink.role(Role::Danger, &format!(" {} ", view.header.state))];
     let inner = scene.ink.frame(buf, card, title, Vec::new());
@@ -97,8 +101,4 @@ pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect,
     for (y, row) in lines.enumerate() {
         put(buf, inner, y as u16, &row);
     }
-    let mut bottom =
-        vec![footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said)];
-    bottom.extend(footer::advice(scene, area.width, 1));
-    footer::draw_up(buf, area, &bottom);
 }

@@ -92,8 +92,8 @@ fn detail(scene: &Scene, row: Option<&CustomerRow>, width: u16) -> Vec<Row> {
     let ink = &scene.ink;
     let name = if row.name.is_empty() { String::new() } else { format!(" ({})", row.name) };
     let seen = match row.seen {
-        Some(true) => "seen with requests since its shift",
-        Some(false) => "silent: no request since its shift",
+        Some(true) => "seen since its shift",
+        Some(false) => "silent since its shift",
         None => "has not moved",
     };
     let mut first = vec![ink.bold(&ink.fit(&format!(" {}{name}", row.id), usize::from(width) / 2))];

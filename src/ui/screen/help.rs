@@ -3,22 +3,40 @@
 use crate::core::{ACTIONS, Action, Danger, Role as Who};
 use crate::ui::keymap::Binding;
 use crate::ui::paint::{Row, put};
-use crate::ui::panel::{footer, header};
+use crate::ui::panel::{footer, header, order};
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-const KEYS: &[Action] = &[Action::Back, Action::Down, Action::Up, Action::Palette, Action::Quit];
+const KEYS: &[Action] = &[
+    Action::Hold,
+    Action::Menu,
+    Action::Rollback,
+    Action::Back,
+    Action::Down,
+    Action::Up,
+    Action::Palette,
+    Action::Quit,
+];
 
 /// Draws the screen from row `top` of its text; returns the rows in sight and the rows there are.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, top: usize) -> (usize, usize) {
+pub(in crate::ui) fn draw(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Option<&str>,
+    order: bool,
+    top: usize,
+) -> (usize, usize) {
     let top_rows = header::height(scene).min(area.height);
     header::draw(scene, buf, Rect { height: top_rows, ..area });
-    let mut bottom = vec![footer::keys(scene, area.width, KEYS, None)];
+    let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    bottom.push(footer::keys(scene, area.width, KEYS, said));
     bottom.extend(footer::advice(scene, area.width, 1));
     footer::draw_up(buf, area, &bottom);
-    let list = Rect { y: area.y + top_rows, height: area.height.saturating_sub(top_rows + 2), ..area };
+    let list =
+        Rect { y: area.y + top_rows, height: area.height.saturating_sub(top_rows + bottom.len() as u16), ..area };
     let rows = rows(scene, usize::from(list.width.saturating_sub(2)));
     let inner_rows = usize::from(list.height.saturating_sub(2));
     let top = top.min(rows.len().saturating_sub(inner_rows));
@@ -76,11 +94,13 @@ fn of(scene: &Scene, width: usize, wanted: impl Fn(Action) -> bool) -> Vec<Row> 
             Danger::Forward => "  (preview, word)",
             Danger::Risk => "  (preview, name and reason)",
         };
-        let text = scene.ink.fit(&format!("{}{level}", spec.doc), width.saturating_sub(18));
-        rows.push(Row::from(vec![
-            scene.ink.bold(&format!("   {} ", scene.ink.left(&keys.join(", "), 13))),
-            scene.ink.text(&text),
-        ]));
+        for (i, text) in scene.ink.wrap(&format!("{}{level}", spec.doc), width.saturating_sub(18)).iter().enumerate() {
+            let keys = if i == 0 { keys.join(", ") } else { String::new() };
+            rows.push(Row::from(vec![
+                scene.ink.bold(&format!("   {} ", scene.ink.left(&keys, 13))),
+                scene.ink.text(text),
+            ]));
+        }
     }
     rows
 }

@@ -27,6 +27,7 @@ const KEYS: &[Action] = &[
     Action::Events,
     Action::Quit,
     Action::Palette,
+    Action::Open,
     Action::Filter,
     Action::TimeZone,
 ];
@@ -45,10 +46,10 @@ pub(in crate::ui) struct Shown<'a> {
 /// Draws the screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
     if area.width < MIN.0 || area.height < MIN.1 {
-        return card::draw(scene, buf, area);
+        return card::draw(scene, buf, area, shown.said);
     }
     if card::is_first_run(scene) {
-        return card::draw_first_run(scene, buf, area, shown.said);
+        return card::draw_first_run(scene, buf, area, shown.said, shown.order);
     }
     let header_rows = header::height(scene);
     header::draw(scene, buf, Rect { height: header_rows, ..area });

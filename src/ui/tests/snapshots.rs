@@ -3,8 +3,10 @@
 //! `PILOTHOUSE_BLESS=1 cargo test --lib ui::` rewrites them; look at the difference before you keep it.
 //! `PILOTHOUSE_ANSI=DIR` also writes them with colours, for a terminal or a converter to PNG.
 
+use super::journeys::Desk;
 use super::{console, frame, rows, views};
-use crate::core::View;
+use crate::core::{Confirm, View};
+use crate::model::Refusal;
 use crate::ui::Ui;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
@@ -48,6 +50,45 @@ fn the_main_screen_has_an_ascii_twin_and_a_small_one() {
     compare("main-held", &mut console(false), &view, (60, 16), 1000);
     compare("card-held", &mut console(false), &view, (50, 12), 1000);
     compare("tiny-held", &mut console(false), &view, (30, 5), 1000);
+}
+
+#[test]
+fn dialogs_and_lists_look_as_they_were_looked_at() {
+    let refused = vec![
+        Refusal::new("guard.hold", "held by gate errors since 03:06:32: resume first with Space r"),
+        Refusal::new("guard.gate", "gate errors fails: 1.3% over 1% since 03:06:31"),
+    ];
+    let journeys: Vec<(&str, View, &str, Confirm, Vec<Refusal>)> = vec![
+        ("menu", views::held(), "space", Confirm::Yes, Vec::new()),
+        ("confirm-next", views::baking(), "space n", Confirm::Type("early".to_owned()), Vec::new()),
+        ("confirm-refused", views::held(), "space n", Confirm::Type("early".to_owned()), refused),
+        ("confirm-rollback", views::held(), "R", Confirm::Yes, Vec::new()),
+        ("confirm-take", views::baking(), "space k", Confirm::TypeWithReason("anna@jump02".to_owned()), Vec::new()),
+        ("start", views::idle(), "space s", Confirm::Yes, Vec::new()),
+        ("leave", views::baking(), "q", Confirm::Yes, Vec::new()),
+        ("palette", views::held(), ":", Confirm::Yes, Vec::new()),
+        ("customers", views::held(), "c j j", Confirm::Yes, Vec::new()),
+        ("events", views::held(), "a j", Confirm::Yes, Vec::new()),
+        ("help", views::held(), "?", Confirm::Yes, Vec::new()),
+        ("first-run", first_run(), "m", Confirm::Yes, Vec::new()),
+    ];
+    for (name, view, keys, confirm, refusals) in journeys {
+        let mut desk = Desk::new(view);
+        (desk.confirm, desk.refusals) = (confirm, refusals);
+        desk.press(keys);
+        desk.wait();
+        compare(name, &mut desk.ui, &desk.view, (80, 24), desk.now_ms);
+    }
+}
+
+fn first_run() -> View {
+    let mut view = View::default();
+    view.header.state = "NO PLAN".to_owned();
+    view.header.cluster = "aks-weu-prod".to_owned();
+    view.header.namespace = "trackx".to_owned();
+    view.header.why = "there is no RolloutPlan in namespace trackx".to_owned();
+    view.advice.text = "waiting for a RolloutPlan in namespace trackx, since 03:07:12".to_owned();
+    view
 }
 
 #[test]

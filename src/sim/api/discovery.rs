@@ -1,0 +1,161 @@
+//! What clients ask before anything else: version, groups, resources, and enough OpenAPI for `kubectl apply`.
+
+use super::resources::{ALL, Resource};
+use serde_json::{Value, json};
+
+/// The content type of aggregated discovery.
+pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
+
+/// Answers a discovery path; `aggregated` when the client accepts the aggregated form, and whether it is that form.
+pub fn discover(path: &str, aggregated: bool) -> Option<(Value, bool)> {
+    let plain = |value: Value| Some((value, false));
+    match path.trim_end_matches('/') {
+        "/version" => plain(json!({
+            "major": "1", "minor": "37", "gitVersion": "v1.37.2+embedded", "gitCommit": "", "gitTreeState": "clean",
+            "buildDate": "2026-11-01T00:00:00Z", "goVersion": "none", "compiler": "none", "platform": "embedded",
+        })),
+        "/api" if aggregated => Some((aggregate(true), true)),
+        "/apis" if aggregated => Some((aggregate(false), true)),
+        "/api" => plain(json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })),
+        "/apis" => {
+            let groups: Vec<Value> = groups().iter().filter(|(g, _)| !g.is_empty()).map(|(g, v)| group(g, v)).collect();
+            plain(json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
+        }
+        "/openapi/v3" => {
+            let paths: serde_json::Map<String, Value> = groups()
+                .iter()
+                .map(|(g, v)| prefix(g, v))
+                .map(|p| {
+                    (p.trim_start_matches('/').to_owned(), json!({ "serverRelativeURL": format!("/openapi/v3{p}") }))
+                })
+                .collect();
+            plain(json!({ "paths": paths }))
+        }
+        other => {
+            if let Some(rest) = other.strip_prefix("/openapi/v3") {
+                let (g, v) = groups().into_iter().find(|(g, v)| prefix(g, v) == rest)?;
+                return plain(openapi(g, v));
+            }
+            if let Some(name) = other.strip_prefix("/apis/").filter(|name| !name.contains('/')) {
+                let (g, v) = groups().into_iter().find(|(g, _)| *g == name)?;
+                return plain(group(g, v));
+            }
+            let (g, v) = groups().into_iter().find(|(g, v)| prefix(g, v) == other)?;
+            plain(resources(g, v))
+        }
+    }
+}
+
+/// Every group with its version, each once.
+fn groups() -> Vec<(&'static str, &'static str)> {
+    let mut groups: Vec<(&str, &str)> = ALL.iter().map(|r| (r.group, r.version)).collect();
+    groups.extend([("authentication.k8s.io", "v1"), ("authorization.k8s.io", "v1")]);
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+fn members(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
+    ALL.into_iter().filter(move |r| r.group == group && r.version == version)
+}
+
+fn prefix(group: &str, version: &str) -> String {
+    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
+}
+
+fn group(name: &str, version: &str) -> Value {
+    let version = json!({ "groupVersion": format!("{name}/{version}"), "version": version });
+    json!({ "kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [version], "preferredVersion": version })
+}
+
+fn resources(group: &str, version: &str) -> Value {
+    let mut list = Vec::new();
+    for r in members(group, version) {
+        list.push(json!({
+            "name": r.plural, "singularName": r.singular, "namespaced": r.namespaced, "kind": r.kind,
+            "verbs": VERBS, "shortNames": r.short,
+        }));
+        if r.status {
+            list.push(json!({
+                "name": format!("{}/status", r.plural), "singularName": "", "namespaced": r.namespaced, "kind": r.kind,
+                "verbs": ["get", "patch", "update"],
+            }));
+        }
+    }
+    let review = match group {
+        "authentication.k8s.io" => Some(("selfsubjectreviews", "SelfSubjectReview")),
+        "authorization.k8s.io" => Some(("selfsubjectaccessreviews", "SelfSubjectAccessReview")),
+        _ => None,
+    };
+    list.extend(review.map(|(name, kind)| {
+        json!({ "name": name, "singularName": "", "namespaced": false, "kind": kind, "verbs": ["create"] })
+    }));
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list })
+}
+
+fn aggregate(core: bool) -> Value {
+    let items: Vec<Value> = groups()
+        .into_iter()
+        .filter(|(g, v)| g.is_empty() == core && members(g, v).next().is_some())
+        .map(|(g, v)| {
+            let resources: Vec<Value> = members(g, v)
+                .map(|r| {
+                    let kind = json!({ "group": r.group, "version": r.version, "kind": r.kind });
+                    let status =
+                        json!([{ "subresource": "status", "responseKind": kind, "verbs": ["get", "patch", "update"] }]);
+                    json!({
+                        "resource": r.plural, "responseKind": kind, "singularResource": r.singular, "verbs": VERBS,
+                        "scope": if r.namespaced { "Namespaced" } else { "Cluster" }, "shortNames": r.short,
+                        "subresources": if r.status { status } else { json!([]) },
+                    })
+                })
+                .collect();
+            json!({
+                "metadata": { "name": g },
+                "versions": [{ "version": v, "resources": resources, "freshness": "Current" }],
+            })
+        })
+        .collect();
+    json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items })
+}
+
+/// kubectl only looks whether a PATCH knows `fieldValidation` and `dryRun`.
+fn openapi(group: &str, version: &str) -> Value {
+    let parameter = |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
+    let paths: serde_json::Map<String, Value> = members(group, version)
+        .map(|r| {
+            let scope = if r.namespaced { "/namespaces/{namespace}" } else { "" };
+            let patch = json!({
+                "parameters": [parameter("dryRun"), parameter("fieldValidation"), parameter("fieldManager")],
+                "x-kubernetes-group-version-kind": { "group": r.group, "version": r.version, "kind": r.kind },
+                "responses": { "200": { "description": "OK" } },
+            });
+            (format!("{}{scope}/{}/{{name}}", r.prefix(), r.plural), json!({ "patch": patch }))
+        })
+        .collect();
+    json!({ "openapi": "3.0.0", "info": { "title": "Kubernetes", "version": "v1.37.2" }, "paths": paths })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_can_be_discovered_in_both_forms() {
+        let (list, form) = discover("/apis", false).unwrap();
+        assert!(!form);
+        for group in list["groups"].as_array().unwrap() {
+            let (resources, _) =
+                discover(&format!("/apis/{}", group["preferredVersion"]["groupVersion"].as_str().unwrap()), false)
+                    .unwrap();
+            assert!(!resources["resources"].as_array().unwrap().is_empty());
+        }
+        let (all, form) = discover("/apis", true).unwrap();
+        assert!(form && all["items"].as_array().unwrap().len() >= 7);
+        assert!(discover("/apis/nothing.example/v1", false).is_none());
+        assert!(discover("/openapi/v3/apis/apps/v1", false).unwrap().0["paths"].as_object().unwrap().len() == 2);
+    }
+}

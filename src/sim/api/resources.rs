@@ -1,0 +1,220 @@
+//! Which resources the API server serves.
+
+/// A resource type.
+#[derive(Debug)]
+pub struct Resource {
+    /// Its group; empty for the core group.
+    pub group: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Its name in paths; unique over all groups here.
+    pub plural: &'static str,
+    /// Its name for one.
+    pub singular: &'static str,
+    /// Its kind.
+    pub kind: &'static str,
+    /// What kubectl accepts beside the names.
+    pub short: &'static [&'static str],
+    /// Whether it lives in namespaces.
+    pub namespaced: bool,
+    /// Whether status is a subresource.
+    pub status: bool,
+    /// Whether `metadata.generation` counts changes of the spec.
+    pub generation: bool,
+    /// Whether it is defined by a CRD: its status holds nothing else, its lists carry kinds, PATCH knows no strategic merge.
+    pub custom: bool,
+}
+
+impl Resource {
+    const fn new(group: &'static str, version: &'static str, names: [&'static str; 3]) -> Self {
+        let [plural, singular, kind] = names;
+        Self {
+            group,
+            version,
+            plural,
+            singular,
+            kind,
+            short: &[],
+            namespaced: true,
+            status: true,
+            generation: true,
+            custom: false,
+        }
+    }
+
+    const fn short(mut self, names: &'static [&'static str]) -> Self {
+        self.short = names;
+        self
+    }
+
+    const fn global(mut self) -> Self {
+        self.namespaced = false;
+        self
+    }
+
+    const fn custom(mut self) -> Self {
+        self.custom = true;
+        self
+    }
+
+    /// No status subresource and no generation.
+    const fn plain(mut self) -> Self {
+        self.status = false;
+        self.generation = false;
+        self
+    }
+
+    /// Status, but no generation.
+    const fn ungenerated(mut self) -> Self {
+        self.generation = false;
+        self
+    }
+
+    /// Returns the group and version as in an object's `apiVersion`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// Returns the name with its group, as in messages: `httproutes.gateway.networking.k8s.io`.
+    pub fn qualified(&self) -> String {
+        qualify(self.plural, self.group)
+    }
+
+    /// Returns the kind with its group, as in messages: `HTTPRoute.gateway.networking.k8s.io`.
+    pub fn qualified_kind(&self) -> String {
+        qualify(self.kind, self.group)
+    }
+
+    /// Returns the path prefix of its group and version: `/api/v1` or `/apis/GROUP/VERSION`.
+    pub fn prefix(&self) -> String {
+        if self.group.is_empty() {
+            format!("/api/{}", self.version)
+        } else {
+            format!("/apis/{}/{}", self.group, self.version)
+        }
+    }
+}
+
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        self.plural == other.plural
+    }
+}
+
+const GATEWAY: &str = "gateway.networking.k8s.io";
+
+/// RolloutPlans.
+pub static PLANS: Resource =
+    Resource::new("pilothouse.dev", "v1alpha1", ["rolloutplans", "rolloutplan", "RolloutPlan"])
+        .short(&["rplan"])
+        .custom();
+/// Releases.
+pub static RELEASES: Resource =
+    Resource::new("pilothouse.dev", "v1alpha1", ["releases", "release", "Release"]).short(&["rel"]).custom();
+/// HTTPRoutes.
+pub static ROUTES: Resource = Resource::new(GATEWAY, "v1", ["httproutes", "httproute", "HTTPRoute"]).custom();
+/// Gateways.
+pub static GATEWAYS: Resource =
+    Resource::new(GATEWAY, "v1", ["gateways", "gateway", "Gateway"]).short(&["gtw"]).custom();
+/// GatewayClasses.
+pub static GATEWAY_CLASSES: Resource =
+    Resource::new(GATEWAY, "v1", ["gatewayclasses", "gatewayclass", "GatewayClass"]).short(&["gc"]).global().custom();
+/// Deployments.
+pub static DEPLOYMENTS: Resource =
+    Resource::new("apps", "v1", ["deployments", "deployment", "Deployment"]).short(&["deploy"]);
+/// ReplicaSets.
+pub static REPLICA_SETS: Resource =
+    Resource::new("apps", "v1", ["replicasets", "replicaset", "ReplicaSet"]).short(&["rs"]);
+/// Pods.
+pub static PODS: Resource = Resource::new("", "v1", ["pods", "pod", "Pod"]).short(&["po"]);
+/// Services.
+pub static SERVICES: Resource =
+    Resource::new("", "v1", ["services", "service", "Service"]).short(&["svc"]).ungenerated();
+/// ConfigMaps.
+pub static CONFIG_MAPS: Resource =
+    Resource::new("", "v1", ["configmaps", "configmap", "ConfigMap"]).short(&["cm"]).plain();
+/// Namespaces.
+pub static NAMESPACES: Resource =
+    Resource::new("", "v1", ["namespaces", "namespace", "Namespace"]).short(&["ns"]).global().ungenerated();
+/// Events.
+pub static EVENTS: Resource = Resource::new("", "v1", ["events", "event", "Event"]).short(&["ev"]).plain();
+/// EndpointSlices.
+pub static ENDPOINT_SLICES: Resource = Resource {
+    status: false,
+    ..Resource::new("discovery.k8s.io", "v1", ["endpointslices", "endpointslice", "EndpointSlice"])
+};
+/// HorizontalPodAutoscalers.
+pub static AUTOSCALERS: Resource = Resource::new(
+    "autoscaling",
+    "v2",
+    ["horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler"],
+)
+.short(&["hpa"])
+.ungenerated();
+/// PodDisruptionBudgets.
+pub static BUDGETS: Resource =
+    Resource::new("policy", "v1", ["poddisruptionbudgets", "poddisruptionbudget", "PodDisruptionBudget"])
+        .short(&["pdb"]);
+/// Leases.
+pub static LEASES: Resource = Resource::new("coordination.k8s.io", "v1", ["leases", "lease", "Lease"]).plain();
+/// CustomResourceDefinitions.
+pub static DEFINITIONS: Resource = Resource::new(
+    "apiextensions.k8s.io",
+    "v1",
+    ["customresourcedefinitions", "customresourcedefinition", "CustomResourceDefinition"],
+)
+.short(&["crd"])
+.global();
+
+/// Every resource, the core group first.
+pub static ALL: [&Resource; 17] = [
+    &CONFIG_MAPS,
+    &EVENTS,
+    &NAMESPACES,
+    &PODS,
+    &SERVICES,
+    &DEFINITIONS,
+    &DEPLOYMENTS,
+    &REPLICA_SETS,
+    &AUTOSCALERS,
+    &LEASES,
+    &ENDPOINT_SLICES,
+    &GATEWAY_CLASSES,
+    &GATEWAYS,
+    &ROUTES,
+    &PLANS,
+    &RELEASES,
+    &BUDGETS,
+];
+
+/// Finds a resource by its path.
+pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
+    ALL.into_iter().find(|r| r.group == group && r.version == version && r.plural == plural)
+}
+
+fn qualify(name: &str, group: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ResourceKind;
+
+    #[test]
+    fn every_kind_of_the_model_is_served_under_its_path() {
+        for kind in ResourceKind::ALL {
+            let (group, version, plural) = kind.path();
+            let found = find(group, version, plural).expect("served");
+            assert_eq!((found.kind, found.api_version()), (kind.name(), kind.api_version()));
+        }
+    }
+
+    #[test]
+    fn no_two_resources_share_a_plural() {
+        let mut names: Vec<&str> = ALL.iter().map(|r| r.plural).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

@@ -1,0 +1,229 @@
+//! `as=Table` output: what `kubectl get` prints.
+
+use super::resources::Resource;
+use super::schemas;
+use crate::model::{Span, Timestamp};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// One column of a resource.
+struct Column {
+    name: String,
+    wide: bool,
+    cell: Cell,
+}
+
+enum Cell {
+    /// A path into the object, such as `.spec.rings[0].name`.
+    Path(String),
+    /// The time since the instant at a path.
+    Age(String),
+    /// Anything else.
+    Text(fn(&Value) -> String),
+}
+
+/// Returns objects as a Table; `version` is the resourceVersion of the list.
+pub fn table(resource: &Resource, objects: &[&Value], version: &str, now: Timestamp) -> Value {
+    let columns = columns(resource);
+    let definitions: Vec<Value> = columns
+        .iter()
+        .map(|c| {
+            json!({ "name": c.name, "type": "string", "format": if c.name == "Name" { "name" } else { "" },
+                "description": "", "priority": i32::from(c.wide) })
+        })
+        .collect();
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| {
+            let cells: Vec<Value> = columns.iter().map(|c| cell(&c.cell, object, now)).collect();
+            let part = json!({
+                "kind": "PartialObjectMetadata",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": object["metadata"],
+            });
+            json!({ "cells": cells, "object": part })
+        })
+        .collect();
+    json!({
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": { "resourceVersion": version },
+        "columnDefinitions": definitions,
+        "rows": rows,
+    })
+}
+
+fn columns(resource: &Resource) -> Vec<Column> {
+    let path = |name: &str, path: &str| Column { name: name.into(), wide: false, cell: Cell::Path(path.into()) };
+    let text =
+        |name: &str, text: fn(&Value) -> String| Column { name: name.into(), wide: false, cell: Cell::Text(text) };
+    let wide = |column: Column| Column { wide: true, ..column };
+    let mut columns = vec![path("Name", ".metadata.name")];
+    if let Some(crd) = schemas::definition(resource) {
+        let printed = crd["spec"]["versions"][0]["additionalPrinterColumns"].as_array().into_iter().flatten();
+        columns.extend(printed.map(|c| {
+            let place = c["jsonPath"].as_str().unwrap_or_default().to_owned();
+            let cell = if c["type"] == "date" { Cell::Age(place) } else { Cell::Path(place) };
+            Column { name: c["name"].as_str().unwrap_or_default().into(), wide: false, cell }
+        }));
+        return columns;
+    }
+    columns.extend(match resource.plural {
+        "pods" => vec![text("Ready", ready_containers), text("Status", pod_status), text("Restarts", restarts)],
+        "deployments" => vec![
+            text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
+            text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
+            text("Available", |d| count(&d["status"]["availableReplicas"])),
+            wide(text("Images", images)),
+        ],
+        "replicasets" => vec![
+            text("Desired", |r| count(&r["spec"]["replicas"])),
+            text("Current", |r| count(&r["status"]["replicas"])),
+            text("Ready", |r| count(&r["status"]["readyReplicas"])),
+        ],
+        "services" => vec![
+            path("Type", ".spec.type"),
+            path("Cluster-IP", ".spec.clusterIP"),
+            text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
+        ],
+        "configmaps" => vec![text("Data", |c| c["data"].as_object().map_or(0, serde_json::Map::len).to_string())],
+        "namespaces" => vec![path("Status", ".status.phase")],
+        "httproutes" => vec![text("Hostnames", |r| r["spec"]["hostnames"].to_string())],
+        "gateways" => vec![
+            path("Class", ".spec.gatewayClassName"),
+            path("Address", ".status.addresses[0].value"),
+            text("Programmed", |g| condition(g, "Programmed")),
+        ],
+        "gatewayclasses" => {
+            vec![path("Controller", ".spec.controllerName"), text("Accepted", |c| condition(c, "Accepted"))]
+        }
+        "leases" => vec![path("Holder", ".spec.holderIdentity")],
+        "endpointslices" => vec![
+            path("AddressType", ".addressType"),
+            text("Ports", |s| joined(&s["ports"], |p| p["port"].to_string())),
+            text("Endpoints", |s| joined(&s["endpoints"], |e| plain(&e["addresses"][0]))),
+        ],
+        "horizontalpodautoscalers" => {
+            vec![path("MinPods", ".spec.minReplicas"), path("MaxPods", ".spec.maxReplicas")]
+        }
+        "poddisruptionbudgets" => {
+            vec![path("Min available", ".spec.minAvailable"), path("Max unavailable", ".spec.maxUnavailable")]
+        }
+        "events" => vec![path("Type", ".type"), path("Reason", ".reason"), path("Message", ".message")],
+        _ => Vec::new(),
+    });
+    columns.push(Column { name: "Age".into(), wide: false, cell: Cell::Age(".metadata.creationTimestamp".into()) });
+    columns
+}
+
+fn cell(cell: &Cell, object: &Value, now: Timestamp) -> Value {
+    match cell {
+        Cell::Path(path) => json!(plain(at(object, path))),
+        Cell::Text(text) => json!(text(object)),
+        Cell::Age(path) => {
+            let since = at(object, path).as_str().and_then(|t| t.parse::<Timestamp>().ok());
+            json!(since.map_or_else(|| "<unknown>".into(), |t| age(t, now)))
+        }
+    }
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(since).as_secs().max(0);
+    Span::seconds(seconds.unsigned_abs()).to_string()
+}
+
+/// Follows the simple JSONPaths of printer columns: names and indexes.
+fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
+    path.split(['.', '[', ']']).filter(|part| !part.is_empty()).fold(object, |value, part| {
+        match part.parse::<usize>() {
+            Ok(index) if value.is_array() => &value[index],
+            _ => &value[part],
+        }
+    })
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn count(value: &Value) -> String {
+    value.as_u64().unwrap_or(0).to_string()
+}
+
+fn joined(list: &Value, item: fn(&Value) -> String) -> String {
+    let mut out = String::new();
+    for (i, value) in list.as_array().into_iter().flatten().enumerate() {
+        let _ = write!(out, "{}{}", if i > 0 { "," } else { "" }, item(value));
+    }
+    out
+}
+
+fn condition(object: &Value, kind: &str) -> String {
+    let conditions = object["status"]["conditions"].as_array();
+    let found = conditions.into_iter().flatten().find(|c| c["type"] == kind);
+    found.map_or_else(|| "Unknown".into(), |c| plain(&c["status"]))
+}
+
+fn images(deployment: &Value) -> String {
+    joined(&deployment["spec"]["template"]["spec"]["containers"], |c| plain(&c["image"]))
+}
+
+fn containers(pod: &Value) -> &[Value] {
+    pod["status"]["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn ready_containers(pod: &Value) -> String {
+    let ready = containers(pod).iter().filter(|c| c["ready"] == true).count();
+    format!("{ready}/{}", pod["spec"]["containers"].as_array().map_or(0, Vec::len))
+}
+
+fn restarts(pod: &Value) -> String {
+    containers(pod).iter().filter_map(|c| c["restartCount"].as_u64()).sum::<u64>().to_string()
+}
+
+fn pod_status(pod: &Value) -> String {
+    if pod["metadata"]["deletionTimestamp"].is_string() {
+        return "Terminating".into();
+    }
+    let reasons = |state: &str| containers(pod).iter().find_map(|c| c["state"][state]["reason"].as_str());
+    let waiting = reasons("waiting").or_else(|| reasons("terminated"));
+    waiting.map_or_else(|| plain(&pod["status"]["phase"]), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resources::{ALL, PODS, RELEASES};
+    use super::*;
+
+    #[test]
+    fn a_release_is_printed_with_the_columns_of_its_crd() {
+        let now: Timestamp = "2026-11-23T10:05:07Z".parse().unwrap();
+        let release = json!({"metadata": {"name": "r", "creationTimestamp": "2026-11-23T10:00:00Z"},
+            "spec": {"version": "4.12.0", "hold": {"by": "dana"}}, "status": {"phase": "Baking", "wave": 2}});
+        let table = table(&RELEASES, &[&release], "7", now);
+        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m07s"]));
+        assert_eq!(table["metadata"]["resourceVersion"], "7");
+    }
+
+    #[test]
+    fn a_waiting_pod_says_why() {
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {"phase": "Pending",
+            "containerStatuses": [{"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
+        let table = table(&PODS, &[&pod], "", Timestamp::UNIX_EPOCH);
+        assert_eq!(table["rows"][0]["cells"], json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>"]));
+    }
+
+    #[test]
+    fn every_resource_can_be_printed_even_when_its_object_is_empty() {
+        for resource in ALL {
+            let object = json!({"metadata": {"name": "x"}});
+            let table = table(resource, &[&object], "", Timestamp::UNIX_EPOCH);
+            let cells = table["rows"][0]["cells"].as_array().unwrap().len();
+            assert_eq!(cells, table["columnDefinitions"].as_array().unwrap().len(), "{}", resource.plural);
+        }
+    }
+}

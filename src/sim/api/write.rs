@@ -1,0 +1,361 @@
+//! Creating, changing and deleting objects, with the rules of the real API server.
+
+use super::admit;
+use super::failure::{Cause, Failure};
+use super::patch::{self, PatchKind};
+use super::resources::Resource;
+use super::store::{Context, Step, Store};
+use crate::model::{Timestamp, name_of};
+use crate::sim::clock::seconds;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The part of an object a request may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything but the status.
+    Main,
+    /// The status alone.
+    Status,
+}
+
+/// What a request addresses, and whether it only asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The resource.
+    pub resource: &'static Resource,
+    /// The namespace; empty for cluster-wide resources.
+    pub namespace: &'a str,
+    /// The name; empty for a POST.
+    pub name: &'a str,
+    /// The part.
+    pub part: Part,
+    /// Validate only, store nothing.
+    pub dry_run: bool,
+}
+
+/// What a DELETE asks for beside the name.
+#[derive(Clone, Debug, Default)]
+pub struct DeleteOptions {
+    /// `preconditions.uid`.
+    pub uid: Option<String>,
+    /// `preconditions.resourceVersion`.
+    pub resource_version: Option<String>,
+    /// `gracePeriodSeconds`; pods only.
+    pub grace: Option<i64>,
+}
+
+/// Creates an object.
+///
+/// # Errors
+/// 400, 404 (no such namespace), 409 (name taken) or 422 (bad object).
+pub fn create(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Value>, Failure> {
+    let Target { resource, namespace, .. } = target;
+    let mut object = same_kind(resource, body)?;
+    require_namespace(store, target)?;
+    if object["metadata"]["namespace"].as_str().is_some_and(|ns| ns != namespace) {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if object["metadata"]["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
+        return Err(Failure::new(500, "InternalError", "resourceVersion should not be set on objects to be created"));
+    }
+    if name_of(&object).is_empty() {
+        let Some(prefix) = object["metadata"]["generateName"].as_str().filter(|p| !p.is_empty()) else {
+            let cause = Cause::required("metadata.name", "name or generateName is required");
+            return Err(Failure::invalid(resource, "", &[cause]));
+        };
+        let suffix = store.suffix();
+        object["metadata"]["name"] = json!(format!("{prefix}{suffix}"));
+    }
+    let name = name_of(&object).to_owned();
+    store.transact(resource, namespace, &name, |old, context| {
+        born(resource, namespace, &mut object, context);
+        admit::check(resource, None, &mut object)?;
+        if old.is_some() {
+            return Err(Failure::already_exists(resource, &name));
+        }
+        Ok(if target.dry_run { Step::Keep(object) } else { Step::Put(object) })
+    })
+}
+
+/// Replaces an object or its status (PUT).
+///
+/// # Errors
+/// 400, 404, 409 (stale resourceVersion or uid) or 422.
+pub fn replace(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Value>, Failure> {
+    let Target { resource, name, .. } = target;
+    let body = same_kind(resource, body)?;
+    if name_of(&body) != name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({name})",
+            name_of(&body)
+        )));
+    }
+    let conditional = body["metadata"]["resourceVersion"].as_str().is_some_and(|v| !v.is_empty());
+    if !conditional && (resource.custom || resource.plural == "leases") {
+        let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+        return Err(Failure::invalid(resource, name, &[cause]));
+    }
+    store.transact(resource, target.namespace, name, |old, context| {
+        let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
+        update(target, old, body, context)
+    })
+}
+
+/// Patches an object or its status; server-side apply creates what is missing. Returns whether it was created.
+///
+/// # Errors
+/// 400, 404, 409, 413 or 422; see [`patch::apply`].
+pub fn patch(
+    store: &Store,
+    target: Target<'_>,
+    kind: PatchKind,
+    change: &Value,
+) -> Result<(Arc<Value>, bool), Failure> {
+    let Target { resource, namespace, name, part, .. } = target;
+    let missing = kind == PatchKind::Apply && part == Part::Main && store.get(resource, namespace, name).is_none();
+    if missing {
+        let mut body = change.clone();
+        body["metadata"]["name"] = json!(name);
+        return create(store, target, body).map(|object| (object, true));
+    }
+    let object = store.transact(resource, namespace, name, |old, context| {
+        let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
+        update(target, old, patch::apply(kind, old, change, !resource.custom)?, context)
+    })?;
+    Ok((object, false))
+}
+
+/// Deletes an object. Pods get their grace period, objects with finalizers stay until these are gone. Returns the
+/// object's form after it, and whether it is gone.
+///
+/// # Errors
+/// 404, or 409 when a precondition does not hold.
+pub fn delete(store: &Store, target: Target<'_>, options: &DeleteOptions) -> Result<(Arc<Value>, bool), Failure> {
+    let Target { resource, namespace, name, .. } = target;
+    let mut gone = false;
+    let object = store.transact(resource, namespace, name, |old, context| {
+        let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
+        preconditions(resource, name, old, options)?;
+        if target.dry_run {
+            return Ok(Step::Keep(old.clone()));
+        }
+        let grace = grace_of(resource, old, options);
+        let finalizers = old["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+        if grace == 0 && !finalizers {
+            gone = true;
+            return Ok(Step::Remove(old.clone()));
+        }
+        let running_out = old["metadata"]["deletionGracePeriodSeconds"].as_i64();
+        if running_out.is_some_and(|left| left <= grace) {
+            return Ok(Step::Keep(old.clone()));
+        }
+        Ok(Step::Put(doomed(old, context.now, grace)))
+    })?;
+    Ok((object, gone))
+}
+
+/// Changes an object on behalf of a controller: its status too, without admission, with the same bookkeeping.
+///
+/// Returns what is stored afterwards; `None` when the object does not exist.
+pub fn control(
+    store: &Store,
+    resource: &'static Resource,
+    namespace: &str,
+    name: &str,
+    act: impl FnOnce(&mut Value),
+) -> Option<Arc<Value>> {
+    let changed = store.transact(resource, namespace, name, |old, _| {
+        let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
+        let mut new = old.clone();
+        act(&mut new);
+        if new == *old {
+            return Ok(Step::Keep(new));
+        }
+        grow_generation(resource, old, &mut new);
+        Ok(Step::Put(new))
+    });
+    changed.ok()
+}
+
+/// What every new object gets, and what it cannot bring along.
+fn born(resource: &Resource, namespace: &str, object: &mut Value, context: &mut Context<'_>) {
+    admit::default(resource, object, context.entropy);
+    let metadata = &mut object["metadata"];
+    for foreign in ["resourceVersion", "selfLink", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        remove(metadata, foreign);
+    }
+    if resource.namespaced {
+        metadata["namespace"] = json!(namespace);
+    }
+    metadata["uid"] = json!(context.entropy.uid());
+    metadata["creationTimestamp"] = json!(seconds(context.now));
+    if resource.generation {
+        metadata["generation"] = json!(1);
+    }
+    if resource.status {
+        remove(object, "status");
+        match resource.plural {
+            "pods" => object["status"] = json!({ "phase": "Pending", "qosClass": "BestEffort" }),
+            "namespaces" => object["status"] = json!({ "phase": "Active" }),
+            "services" => object["status"] = json!({ "loadBalancer": {} }),
+            _ if !resource.custom => object["status"] = json!({}),
+            _ => {}
+        }
+    }
+}
+
+/// Turns the wanted form of an object into what is stored: the other part and the server's fields stay as they are.
+fn update(target: Target<'_>, old: &Value, wanted: Value, context: &mut Context<'_>) -> Result<Step, Failure> {
+    let Target { resource, name, part, dry_run, .. } = target;
+    let mut new = same_kind(resource, wanted)?;
+    let stale = new["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
+    if stale.is_some_and(|v| old["metadata"]["resourceVersion"] != v) {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        return Err(Failure::conflict(resource, name, why));
+    }
+    let other = new["metadata"]["uid"].as_str().filter(|uid| old["metadata"]["uid"] != *uid);
+    if let Some(uid) = other {
+        let have = &old["metadata"]["uid"].as_str().unwrap_or_default();
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {have}");
+        return Err(Failure::conflict(resource, name, &why));
+    }
+    if name_of(&new) != name {
+        let cause = Cause::invalid("metadata.name", &new["metadata"]["name"], "field is immutable");
+        return Err(Failure::invalid(resource, name, &[cause]));
+    }
+    if part == Part::Status {
+        let status = new["status"].take();
+        new = old.clone();
+        set(&mut new, "status", &status);
+    } else {
+        for fixed in [
+            "resourceVersion",
+            "uid",
+            "namespace",
+            "creationTimestamp",
+            "generation",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+        ] {
+            set(&mut new["metadata"], fixed, &old["metadata"][fixed]);
+        }
+        remove(&mut new["metadata"], "managedFields");
+        if resource.status {
+            set(&mut new, "status", &old["status"]);
+        }
+    }
+    admit::default(resource, &mut new, context.entropy);
+    admit::check(resource, Some(old), &mut new)?;
+    if new == *old {
+        return Ok(Step::Keep(new));
+    }
+    if dry_run {
+        // Measured on the real server: the answer carries the old resourceVersion and generation.
+        return Ok(Step::Keep(new));
+    }
+    grow_generation(resource, old, &mut new);
+    let doomed = new["metadata"]["deletionTimestamp"].is_string();
+    let held = new["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+    let waits = new["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|s| s > 0);
+    Ok(if doomed && !held && !waits { Step::Remove(new) } else { Step::Put(new) })
+}
+
+/// A change of anything but metadata and status is a new generation.
+fn grow_generation(resource: &Resource, old: &Value, new: &mut Value) {
+    if !resource.generation {
+        return;
+    }
+    let core = |object: &Value| {
+        let fields = object.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Vec<_>>()
+    };
+    if core(old) != core(new) {
+        let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+        new["metadata"]["generation"] = json!(generation);
+    }
+}
+
+fn same_kind(resource: &Resource, mut body: Value) -> Result<Value, Failure> {
+    if !body.is_object() {
+        return Err(Failure::bad_request("the object provided is unrecognized: it must be a JSON object"));
+    }
+    let kind = body["kind"].as_str().unwrap_or(resource.kind);
+    let version = body["apiVersion"].as_str().unwrap_or_default();
+    if kind != resource.kind || !(version.is_empty() || version == resource.api_version()) {
+        return Err(Failure::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {}: no match",
+            resource.kind
+        )));
+    }
+    if !body["metadata"].is_object() {
+        body["metadata"] = json!({});
+    }
+    Ok(body)
+}
+
+fn require_namespace(store: &Store, target: Target<'_>) -> Result<(), Failure> {
+    let namespaces = &super::resources::NAMESPACES;
+    if target.resource.namespaced && store.get(namespaces, "", target.namespace).is_none() {
+        return Err(Failure::not_found(namespaces, target.namespace));
+    }
+    Ok(())
+}
+
+fn preconditions(resource: &Resource, name: &str, old: &Value, options: &DeleteOptions) -> Result<(), Failure> {
+    let have = |field: &str| old["metadata"][field].as_str().unwrap_or_default().to_owned();
+    let checks = [
+        ("UID", "uid", &options.uid, "The object might have been deleted and then recreated"),
+        ("ResourceVersion", "resourceVersion", &options.resource_version, "The object might have been modified"),
+    ];
+    for (word, field, wanted, hint) in checks {
+        let Some(wanted) = wanted else { continue };
+        if *wanted != have(field) {
+            let why = format!(
+                "the {word} in the precondition ({wanted}) does not match the {word} in record ({}). {hint}",
+                have(field)
+            );
+            return Err(Failure::conflict(resource, name, &why));
+        }
+    }
+    Ok(())
+}
+
+/// How long an object may take to end; only pods that run on a node take any time.
+fn grace_of(resource: &Resource, old: &Value, options: &DeleteOptions) -> i64 {
+    let runs = resource.plural == "pods"
+        && old["spec"]["nodeName"].is_string()
+        && !matches!(old["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    if !runs {
+        return 0;
+    }
+    options.grace.or(old["spec"]["terminationGracePeriodSeconds"].as_i64()).unwrap_or(30).max(0)
+}
+
+fn doomed(old: &Value, now: Timestamp, grace: i64) -> Value {
+    let mut new = old.clone();
+    let deadline = now.saturating_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+    new["metadata"]["deletionTimestamp"] = json!(seconds(deadline));
+    new["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+    new
+}
+
+fn set(object: &mut Value, field: &str, value: &Value) {
+    if value.is_null() {
+        remove(object, field);
+    } else {
+        object[field] = value.clone();
+    }
+}
+
+fn remove(object: &mut Value, field: &str) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove(field);
+    }
+}

@@ -1,0 +1,274 @@
+//! The objects that exist when the embedded cluster starts.
+
+use super::api::resources::{
+    CONFIG_MAPS, DEFINITIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PLANS, RELEASES,
+    ROUTES, Resource, SERVICES,
+};
+use super::api::{Failure, Part, Store, Target, create};
+use super::customers;
+use super::gateway::CONTROLLER;
+use super::scenario::Scenario;
+use crate::model::{Slot, dns_label};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The namespace of the embedded application.
+pub const NAMESPACE: &str = "trackx";
+/// How old the application is when the cluster starts.
+const AGE: Duration = Duration::from_secs(9 * 86_400 + 4 * 3600);
+/// How long ago the new version was proposed.
+const PROPOSED: Duration = Duration::from_secs(20 * 60);
+/// The namespace of the metrics source.
+const MONITORING: &str = "monitoring";
+/// The port of the application.
+const PORT: u16 = 8080;
+
+/// Creates everything a scenario starts with.
+///
+/// # Errors
+/// Returns the API server's refusal of an object, which a scenario with senseless values can cause.
+pub fn seed(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
+    store.clock().backdate(AGE);
+    let result = application(store, scenario);
+    store.clock().backdate(Duration::ZERO);
+    result?;
+    if scenario.app.new.is_empty() {
+        return Ok(());
+    }
+    store.clock().backdate(PROPOSED);
+    let result = add(store, &RELEASES, NAMESPACE, release(store, scenario));
+    store.clock().backdate(Duration::ZERO);
+    result
+}
+
+/// Makes what runs from now on look as old as the application; ended by [`young`].
+pub fn old(store: &Store) {
+    store.clock().backdate(AGE);
+}
+
+/// Ends [`old`].
+pub fn young(store: &Store) {
+    store.clock().backdate(Duration::ZERO);
+}
+
+fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
+    for name in ["default", "kube-system", MONITORING, NAMESPACE] {
+        add(store, &NAMESPACES, "", json!({ "metadata": { "name": name } }))?;
+    }
+    for definition in crate::api::crds() {
+        add(store, &DEFINITIONS, "", definition)?;
+    }
+    let app = &scenario.app;
+    for (slot, replicas) in [(Slot::A, app.replicas), (Slot::B, 0)] {
+        add(store, &DEPLOYMENTS, NAMESPACE, deployment(slot, replicas, &app.old))?;
+        let selector = json!({ "app.kubernetes.io/name": "trackx", "pilothouse.dev/slot": slot.as_str() });
+        add(store, &SERVICES, NAMESPACE, service(name_of_slot(slot), &selector))?;
+    }
+    add(store, &DEPLOYMENTS, NAMESPACE, assets())?;
+    add(store, &SERVICES, NAMESPACE, service("trackx-assets", &json!({ "app.kubernetes.io/name": "trackx-assets" })))?;
+    let class = json!({ "metadata": { "name": "embedded" }, "spec": { "controllerName": CONTROLLER } });
+    add(store, &GATEWAY_CLASSES, "", class)?;
+    let gateway = json!({
+        "metadata": { "name": "web" },
+        "spec": {
+            "gatewayClassName": "embedded",
+            "listeners": [{ "name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": { "namespaces": { "from": "Same" } } }],
+        },
+    });
+    add(store, &GATEWAYS, NAMESPACE, gateway)?;
+    add(store, &ROUTES, NAMESPACE, route())?;
+    let customers = json!({
+        "metadata": { "name": "trackx-customers" },
+        "data": { "customers.yaml": customers::list(scenario) },
+    });
+    add(store, &CONFIG_MAPS, NAMESPACE, customers)?;
+    prometheus(store)?;
+    add(store, &PLANS, NAMESPACE, plan(scenario))
+}
+
+fn add(store: &Store, resource: &'static Resource, namespace: &str, object: Value) -> Result<(), Failure> {
+    let target = Target { resource, namespace, name: "", part: Part::Main, dry_run: false };
+    create(store, target, object).map(drop)
+}
+
+fn name_of_slot(slot: Slot) -> &'static str {
+    match slot {
+        Slot::A => "trackx",
+        Slot::B => "trackx-b",
+    }
+}
+
+fn deployment(slot: Slot, replicas: u32, version: &str) -> Value {
+    let selector = json!({ "app.kubernetes.io/name": "trackx", "pilothouse.dev/slot": slot.as_str() });
+    let mut labels = selector.clone();
+    labels["app.kubernetes.io/version"] = json!(version);
+    json!({
+        "metadata": { "name": name_of_slot(slot), "labels": labels },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": selector },
+            "template": {
+                "metadata": { "labels": labels },
+                "spec": {
+                    "terminationGracePeriodSeconds": 30,
+                    "containers": [{
+                        "name": "app",
+                        "image": format!("registry.example/app:{version}"),
+                        "ports": [{ "name": "http", "containerPort": PORT }],
+                        "readinessProbe": { "httpGet": { "path": "/ready", "port": "http" } },
+                    }],
+                },
+            },
+        },
+    })
+}
+
+/// What the third rule of the base route points to: it is not released with the slots.
+fn assets() -> Value {
+    let labels = json!({ "app.kubernetes.io/name": "trackx-assets" });
+    json!({
+        "metadata": { "name": "trackx-assets", "labels": labels },
+        "spec": {
+            "replicas": 1,
+            "selector": { "matchLabels": labels },
+            "template": {
+                "metadata": { "labels": labels },
+                "spec": { "containers": [{
+                    "name": "web",
+                    "image": "registry.example/assets:7",
+                    "ports": [{ "name": "http", "containerPort": PORT }],
+                }] },
+            },
+        },
+    })
+}
+
+fn service(name: &str, selector: &Value) -> Value {
+    json!({
+        "metadata": { "name": name, "labels": selector },
+        "spec": { "selector": selector, "ports": [{ "name": "http", "port": PORT, "targetPort": "http" }] },
+    })
+}
+
+/// The team's own route: two rules on the slots, one that is not.
+fn route() -> Value {
+    let path = |value: &str| json!([{ "path": { "type": "PathPrefix", "value": value } }]);
+    let slots = json!([
+        { "name": "trackx", "port": PORT, "weight": 100 },
+        { "name": "trackx-b", "port": PORT, "weight": 0 },
+    ]);
+    json!({
+        "metadata": { "name": "trackx" },
+        "spec": {
+            "parentRefs": [{ "name": "web" }],
+            "hostnames": ["trackx.example"],
+            "rules": [
+                { "matches": path("/"), "backendRefs": slots, "timeouts": { "request": "120s" } },
+                { "matches": path("/api"), "backendRefs": slots, "timeouts": { "request": "0s" } },
+                { "matches": path("/static"), "backendRefs": [{ "name": "trackx-assets", "port": PORT }],
+                  "timeouts": { "request": "15s" } },
+            ],
+        },
+    })
+}
+
+/// The metrics source: a Service without a selector, as one that lives outside of the cluster has.
+fn prometheus(store: &Store) -> Result<(), Failure> {
+    let labels = json!({ "app.kubernetes.io/name": "prometheus" });
+    let service = json!({
+        "metadata": { "name": "prometheus", "labels": labels },
+        "spec": { "ports": [{ "name": "http", "port": 9090 }] },
+    });
+    add(store, &SERVICES, MONITORING, service)?;
+    let slice = json!({
+        "metadata": { "name": "prometheus-0", "labels": { "kubernetes.io/service-name": "prometheus" } },
+        "addressType": "IPv4",
+        "endpoints": [{ "addresses": ["10.244.255.9"], "conditions": { "ready": true, "serving": true, "terminating": false } }],
+        "ports": [{ "name": "http", "port": 9090, "protocol": "TCP" }],
+    });
+    add(store, &ENDPOINT_SLICES, MONITORING, slice)
+}
+
+fn plan(scenario: &Scenario) -> Value {
+    let timing = &scenario.timing;
+    let window = span(timing.gate);
+    json!({
+        "metadata": { "name": "trackx" },
+        "spec": {
+            "environment": scenario.app.environment,
+            "components": [{
+                "name": "web",
+                "route": "trackx",
+                "a": { "deployment": "trackx", "service": "trackx" },
+                "b": { "deployment": "trackx-b", "service": "trackx-b" },
+            }],
+            "deploy": { "by": "pilothouse", "container": "app" },
+            "customers": {
+                "identifiedBy": { "header": "x-customer-id" },
+                "from": { "configMap": "trackx-customers" },
+            },
+            "rings": customers::rings(scenario, &span(timing.bake)),
+            "promote": { "bake": span(timing.bake) },
+            "settle": span(timing.settle),
+            "gates": [
+                { "name": "errors", "kind": "errorRatio", "max": "1%", "for": window, "minRequests": 20 },
+                // Most of what the application does takes long: the limit is a little more than the longest.
+                { "name": "p99", "kind": "latency", "quantile": 0.99, "max": span(scenario.app.longest * 1.25), "for": window },
+                { "name": "restarts", "kind": "restarts", "max": 0 },
+            ],
+            "drain": {
+                "quiet": span(timing.quiet),
+                "patience": span(timing.patience),
+                "kinds": { "http": "wait", "stream": "wait", "job": "wait", "ws": "wait" },
+            },
+            "metrics": {
+                "source": { "service": "prometheus:9090", "namespace": MONITORING },
+                "profile": "app",
+                "interval": span(timing.scrape),
+            },
+        },
+    })
+}
+
+/// The release that waits for somebody to start it.
+fn release(store: &Store, scenario: &Scenario) -> Value {
+    let version = &scenario.app.new;
+    let committed = store.clock().now().saturating_sub(SignedDuration::from_mins(35)).unwrap_or_default();
+    json!({
+        "metadata": { "name": format!("trackx-{}", dns_label(version, 40)) },
+        "spec": {
+            "plan": "trackx",
+            "version": version,
+            "image": format!("registry.example/app:{version}"),
+            "commit": { "sha": "8f3c2d9e51b7a604c1d0e7f2a9b84d6353c0f11a", "time": super::clock::seconds(committed) },
+            "requestedBy": "ci@trackx.example",
+        },
+    })
+}
+
+/// Writes seconds as a duration of a plan, in milliseconds where they are not whole.
+fn span(seconds: f64) -> String {
+    let millis = (seconds.max(0.0) * 1000.0).round() as u64;
+    if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::check_plan;
+
+    #[test]
+    fn the_plan_of_any_scenario_passes_its_checks() {
+        let mut scenario: Scenario = toml::from_str("version = 1\ntitle = \"t\"").unwrap();
+        for customers in [1, 4, 60] {
+            scenario.app.customers = customers;
+            scenario.timing.settle = 0.5;
+            let spec = serde_json::from_value(plan(&scenario)["spec"].clone()).expect("a RolloutPlan");
+            let checked = check_plan("trackx", NAMESPACE, &spec).expect("no findings");
+            let listed = crate::model::parse_customers(&customers::list(&scenario)).expect("customers");
+            assert!(crate::model::resolve("trackx", &checked.rings, &listed).is_ok());
+            assert_eq!(span(0.5), "500ms");
+        }
+    }
+}
