@@ -130,10 +130,11 @@ impl Sim {
         let token = self.token();
         let account = Account { user: self.options.user.clone(), rights: Rights::All };
         let guard = Arc::new(Guard { header: format!("Bearer {token}"), prefix: format!("/{token}/"), account });
-        let guarded = router(self.server.clone()).layer(middleware::from_fn(move |mut request: Request, next: Next| {
-            guard.admit(&mut request);
-            next.run(request)
-        }));
+        let guarded =
+            router(self.server.clone()).layer(middleware::from_fn(move |mut request: Request, next: Next| {
+                guard.admit(&mut request);
+                next.run(request)
+            }));
         let stop = self.stop.clone();
         tokio::spawn(async move {
             // Watches end by themselves when the cluster stops; open connections do not keep it alive.
