@@ -1,1 +1,18 @@
-//! .
+//! The command line: the console and every verb it has, for scripts as well.
+
+mod args;
+mod code;
+mod demo;
+mod edge;
+mod machine;
+mod manifests;
+mod open;
+mod status;
+mod verb;
+
+pub use args::{Cli, ClusterArgs, DemoArgs, Format, ForwardArgs, LookArgs, Verb};
+pub use code::{Code, EXIT_CODES, Failure};
+pub use demo::{Demo, scenario};
+pub use edge::main;
+pub use status::{json, text};
+pub use verb::{Answers, carry_out};

@@ -1,1 +1,176 @@
-//! .
+//! What differs per machine: `config.toml`, themes and keymaps. What a team shares is in the plan.
+//!
+//! Flags win over the environment, the environment over the file. Every mistake is found at once.
+
+mod file;
+mod nearest;
+
+use crate::model::{Authentication, Finding};
+use crate::ui::{Keymap, Look, Theme};
+use file::FileConfig;
+pub use nearest::nearest;
+use std::path::{Path, PathBuf};
+
+/// What flags and environment variables ask for; `None` leaves it to the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The kubeconfig context.
+    pub context: Option<String>,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// The plan.
+    pub plan: Option<String>,
+    /// The kubeconfig file.
+    pub kubeconfig: Option<PathBuf>,
+    /// A URL of a Prometheus HTTP API instead of the plan's source.
+    pub metrics_url: Option<String>,
+    /// A theme by name or path.
+    pub theme: Option<String>,
+    /// A keymap by name or path.
+    pub keymap: Option<String>,
+    /// `utc` or `local`.
+    pub time: Option<String>,
+    /// Draw with ASCII alone.
+    pub ascii: bool,
+}
+
+/// What the machine says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The folder with `config.toml`, `themes` and `keymaps`; `None` when the machine has no place for one.
+    pub folder: Option<PathBuf>,
+    /// Whether `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// Whether the locale's characters are UTF-8.
+    pub is_utf8: bool,
+}
+
+/// Everything settled.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The kubeconfig context; `None` = the current one.
+    pub context: Option<String>,
+    /// The namespace; `None` = the context's.
+    pub namespace: Option<String>,
+    /// The plan; `None` = the only one there is.
+    pub plan: Option<String>,
+    /// The kubeconfig file; `None` = where kubectl looks.
+    pub kubeconfig: Option<PathBuf>,
+    /// The metrics source of this machine, instead of the plan's.
+    pub metrics: Option<(String, Authentication)>,
+    /// How the console looks and which keys it has.
+    pub look: Look,
+}
+
+/// Returns the folder with the configuration: `PILOTHOUSE_CONFIG_DIR`, else the place of this operating system.
+pub fn folder(variable: Option<&str>) -> Option<PathBuf> {
+    match variable.filter(|path| !path.is_empty()) {
+        Some(path) => Some(PathBuf::from(path)),
+        None => directories::ProjectDirs::from("", "", "pilothouse").map(|dirs| dirs.config_dir().to_owned()),
+    }
+}
+
+/// Tells whether the first variable that is set among `LC_ALL`, `LC_CTYPE`, `LANG` names UTF-8.
+pub fn is_utf8_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// Settles what holds: flags and environment, then the file, then what is built in.
+///
+/// # Errors
+/// Returns every mistake in the file, the theme and the keymap.
+pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let file = read_file(around, &mut findings);
+    let theme = choose_theme(wanted.theme.as_deref().or(file.theme.as_deref()), around, &mut findings);
+    let keymap = choose_keymap(wanted.keymap.as_deref().or(file.keymap.as_deref()), around, &mut findings);
+    let time = wanted.time.as_deref().or(file.time.as_deref()).unwrap_or("utc");
+    if !matches!(time, "utc" | "local") {
+        findings.push(Finding::refuse("config.value", format!("time {time:?} is not known: it is utc or local")));
+    }
+    let (Some(theme), Some(keymap), true) = (theme, keymap, findings.is_empty()) else { return Err(findings) };
+    let metrics_url = wanted.metrics_url.clone().or(file.metrics_url);
+    Ok(Settings {
+        context: wanted.context.clone().or(file.context),
+        namespace: wanted.namespace.clone().or(file.namespace),
+        plan: wanted.plan.clone().or(file.plan),
+        kubeconfig: wanted.kubeconfig.clone().or(file.kubeconfig),
+        metrics: metrics_url.map(|url| (url, file.metrics_auth.unwrap_or(Authentication::None))),
+        look: Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc" },
+    })
+}
+
+fn read_file(around: &Surroundings, findings: &mut Vec<Finding>) -> FileConfig {
+    let Some(path) = around.folder.as_ref().map(|folder| folder.join("config.toml")) else {
+        return FileConfig::default();
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => FileConfig::parse(&text, &path.display().to_string(), findings),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileConfig::default(),
+        Err(error) => {
+            findings.push(Finding::refuse("config.file", format!("{} cannot be read: {error}", path.display())));
+            FileConfig::default()
+        }
+    }
+}
+
+fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Theme> {
+    let name = match name.unwrap_or("auto") {
+        "auto" if around.no_color => "mono",
+        "auto" => "dark16",
+        name => name,
+    };
+    let embedded = |name: &str| Theme::embedded(name).map(str::to_owned);
+    let known: Vec<&str> = Theme::names().collect();
+    let text = find_text("theme", name, around, embedded, &known, findings)?;
+    let look_up = |parent: &str| read_named("theme", parent, around).or_else(|| embedded(parent));
+    Theme::parse(name, &text, look_up).map_err(|found| findings.extend(found)).ok()
+}
+
+fn choose_keymap(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Keymap> {
+    let name = name.unwrap_or("default");
+    let embedded = |name: &str| (name == "default").then(|| Keymap::DEFAULT.to_owned());
+    let text = find_text("keymap", name, around, embedded, &["default"], findings)?;
+    Keymap::parse(&text).map_err(|found| findings.extend(found)).ok()
+}
+
+/// Finds a theme's or keymap's text: a path, a file in the person's folder, or what is built in.
+fn find_text(
+    kind: &str,
+    name: &str,
+    around: &Surroundings,
+    embedded: impl Fn(&str) -> Option<String>,
+    known: &[&str],
+    findings: &mut Vec<Finding>,
+) -> Option<String> {
+    if name.contains('/') || name.ends_with(".toml") {
+        return std::fs::read_to_string(name)
+            .map_err(|error| {
+                findings
+                    .push(Finding::refuse(&format!("{kind}.file"), format!("{kind} {name} cannot be read: {error}")));
+            })
+            .ok();
+    }
+    let found = read_named(kind, name, around).or_else(|| embedded(name));
+    if found.is_none() {
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("built in are {}", known.join(", ")),
+        };
+        let place = around.folder.as_deref().unwrap_or(Path::new("")).join(format!("{kind}s"));
+        let text = format!("{kind} {name:?} is neither built in nor a file in {}: {hint}", place.display());
+        findings.push(Finding::refuse(&format!("{kind}.unknown"), text));
+    }
+    found
+}
+
+fn read_named(kind: &str, name: &str, around: &Surroundings) -> Option<String> {
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let folder = around.folder.as_ref().filter(|_| is_plain)?;
+    std::fs::read_to_string(folder.join(format!("{kind}s")).join(format!("{name}.toml"))).ok()
+}
+
+#[cfg(test)]
+mod tests;

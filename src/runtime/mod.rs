@@ -1,1 +1,21 @@
-//! .
+//! The loop that carries events into the core and effects out of it; terminal, keys, clock and links are arguments.
+//!
+//! Nothing here decides anything. The same loop runs on a person's terminal in real time and inside a test on paused
+//! time with the embedded cluster in the same process.
+
+mod app;
+mod engine;
+mod headless;
+mod links;
+mod painter;
+mod signals;
+mod terminal;
+mod words;
+
+pub use app::{Exit, Keys, Screen, Why, run};
+pub use engine::Engine;
+pub use headless::{VerbEnd, await_picture, drive};
+pub use links::{Clock, Guard, Links, Wired};
+pub use signals::stop_on_signals;
+pub use terminal::{TerminalGuard, enter, restore};
+pub use words::{last_state, state_in_words};

@@ -1,2 +1,7 @@
-#[test]
-fn nothing_yet() {}
+//! Everything that needs more than one module: the command line, and the console on the embedded cluster.
+
+mod cli;
+mod journey;
+#[path = "../robot/mod.rs"]
+mod robot;
+mod stage;

@@ -1,0 +1,209 @@
+//! The command line, as clap reads it. Every verb that acts has a row in the table of actions.
+
+use super::code::EXIT_CODES;
+use crate::config::Wanted;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Moves a live service on Kubernetes from one version to the next, customer by customer, and back.
+///
+/// Without a verb it opens the console. `pilothouse demo` shows it on a cluster of its own and needs nothing.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "pilothouse", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; the console when absent.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Which cluster and plan.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// How the console looks.
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// Which cluster and plan.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Which cluster")]
+pub struct ClusterArgs {
+    /// The kubeconfig context; its current one when absent.
+    #[arg(long, global = true, env = "PILOTHOUSE_CONTEXT", value_name = "NAME", hide_env_values = true)]
+    pub context: Option<String>,
+    /// The namespace; the context's when absent.
+    #[arg(long, short, global = true, env = "PILOTHOUSE_NAMESPACE", value_name = "NAME", hide_env_values = true)]
+    pub namespace: Option<String>,
+    /// The RolloutPlan; the only one there is when absent. For `manifests`: a file with one.
+    #[arg(long, global = true, env = "PILOTHOUSE_PLAN", value_name = "NAME", hide_env_values = true)]
+    pub plan: Option<String>,
+    /// The kubeconfig file; where kubectl looks when absent.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// A Prometheus URL, instead of the plan's source.
+    #[arg(long, global = true, env = "PILOTHOUSE_METRICS_URL", value_name = "URL", hide_env_values = true)]
+    pub metrics_url: Option<String>,
+}
+
+/// How the console looks.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "How it looks")]
+pub struct LookArgs {
+    /// A theme by name or path: dark16, light16, mono, high-contrast; auto when absent.
+    #[arg(long, global = true, env = "PILOTHOUSE_THEME", value_name = "NAME", hide_env_values = true)]
+    pub theme: Option<String>,
+    /// A keymap by name or path.
+    #[arg(long, global = true, env = "PILOTHOUSE_KEYMAP", value_name = "NAME", hide_env_values = true)]
+    pub keymap: Option<String>,
+    /// Which time of day is shown: utc or local.
+    #[arg(long, global = true, env = "PILOTHOUSE_TIME", value_name = "ZONE", hide_env_values = true)]
+    pub time: Option<String>,
+    /// Draw with ASCII alone.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+}
+
+/// The verbs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Open the console for looking only: nothing that could write exists.
+    Watch,
+    /// Open the console on an embedded cluster, in this process; needs nothing.
+    Demo(DemoArgs),
+    /// Say where the release stands, and exit with a code for it.
+    Status(StatusArgs),
+    /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
+    Start(StartArgs),
+    /// Move the next wave of customers to the new version.
+    Next(MoveArgs),
+    /// Stop every forward act until a person resumes.
+    Hold(ReasonArgs),
+    /// Let forward acts go on after a hold.
+    Resume(ForwardArgs),
+    /// Approve the ring that waits for an approval.
+    Approve(ApproveArgs),
+    /// Route all customers back to the old version.
+    Rollback(ReasonArgs),
+    /// Move everybody who is in no customer list to the new version.
+    Promote(MoveArgs),
+    /// Wait for the old version's drain proof, then retire it and remove the managed routes.
+    Finish(FinishArgs),
+    /// Print the custom resources and the rights that viewers and operators need.
+    Manifests,
+}
+
+/// What `demo` takes.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// A scenario by name or path.
+    #[arg(long, default_value = "good", value_name = "NAME|FILE")]
+    pub scenario: String,
+    /// Everything random follows from it; the scenario's own when absent.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+}
+
+/// What `status` takes.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// For people or for programs.
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What every verb takes that moves something forward.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ForwardArgs {
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
+    /// Take driving over from another console, for this reason.
+    #[arg(long, value_name = "REASON")]
+    pub take: Option<String>,
+}
+
+/// What `start` takes.
+#[derive(Clone, Debug, Args)]
+pub struct StartArgs {
+    /// The version; a proposed release of this version or name is started, else a new one is made.
+    pub version: String,
+    /// The image; the active slot's repository with the version as tag when absent.
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The commit the version was built from.
+    #[arg(long, value_name = "SHA", requires = "commit_time")]
+    pub commit: Option<String>,
+    /// When it was made, as 2026-05-04T03:02:01Z.
+    #[arg(long, value_name = "TIME", requires = "commit")]
+    pub commit_time: Option<jiff::Timestamp>,
+    /// Confirmation and takeover.
+    #[command(flatten)]
+    pub forward: ForwardArgs,
+}
+
+/// What `next` and `promote` take.
+#[derive(Clone, Debug, Args)]
+pub struct MoveArgs {
+    /// Go on although gates are unknown for lack of traffic, and only for that; the reason is journaled.
+    #[arg(long, value_name = "REASON")]
+    pub accept_no_traffic: Option<String>,
+    /// Confirmation and takeover.
+    #[command(flatten)]
+    pub forward: ForwardArgs,
+}
+
+/// What `finish` takes.
+#[derive(Clone, Debug, Args)]
+pub struct FinishArgs {
+    /// Retire the slot although its drain is not proven, for this reason: what is open there is cut.
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<String>,
+    /// The phrase that would be typed to confirm `--force`.
+    #[arg(long, value_name = "PHRASE", requires = "force")]
+    pub phrase: Option<String>,
+    /// Confirmation and takeover.
+    #[command(flatten)]
+    pub forward: ForwardArgs,
+}
+
+/// What `hold` and `rollback` take.
+#[derive(Clone, Debug, Args)]
+pub struct ReasonArgs {
+    /// Why; it is shown to everybody and journaled.
+    #[arg(default_value = "no reason given")]
+    pub reason: String,
+}
+
+/// What `approve` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ApproveArgs {
+    /// The ring.
+    pub ring: String,
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
+}
+
+impl Cli {
+    /// Returns what flags and environment ask for.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            context: self.cluster.context.clone(),
+            namespace: self.cluster.namespace.clone(),
+            plan: self.cluster.plan.clone(),
+            kubeconfig: self.cluster.kubeconfig.clone(),
+            metrics_url: self.cluster.metrics_url.clone(),
+            theme: self.look.theme.clone(),
+            keymap: self.look.keymap.clone(),
+            time: self.look.time.clone(),
+            ascii: self.look.ascii,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Exit codes: what a script learns without reading a word.
+
+use crate::core::{Verdict, View};
+use std::fmt;
+
+/// Stands below the help.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+   0  it is done; for `status`: nothing is wrong
+   1  a fault of this program
+   2  the command line was wrong
+   3  configuration or plan is missing or wrong
+  10  refused by a rule, or not confirmed
+  11  a gate fails
+  12  held or blocked
+  13  another console drives
+  15  the cluster cannot be reached
+  17  begun and stopped before its resting phase, or interrupted
+  18  not everything is known: sources are silent or too old";
+
+/// Why the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// It is done.
+    Ok = 0,
+    /// A fault of this program.
+    Fault = 1,
+    /// Configuration or plan is missing or wrong.
+    Configuration = 3,
+    /// A rule said no, or a person did not confirm.
+    Refused = 10,
+    /// A gate fails.
+    GateFailed = 11,
+    /// Held or blocked.
+    Held = 12,
+    /// Another console drives.
+    NotDriver = 13,
+    /// The cluster cannot be reached.
+    Unreachable = 15,
+    /// Begun and stopped, or interrupted.
+    Stopped = 17,
+    /// Not everything is known.
+    Unknown = 18,
+}
+
+/// A failure with its exit code, for the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub code: Code,
+    /// What is wrong and what to do, one line each.
+    pub text: String,
+}
+
+impl Failure {
+    /// Makes a failure.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Returns the code of a state that was looked at; the gravest that applies.
+pub fn of_state(view: &View, is_complete: bool) -> Code {
+    if !is_complete || !view.header.stale.is_empty() {
+        return Code::Unknown;
+    }
+    match view.header.state.as_str() {
+        "NO CLUSTER" => return Code::Unreachable,
+        "NO PLAN" => return Code::Configuration,
+        _ => {}
+    }
+    if view.gates.iter().any(|gate| gate.verdict == Verdict::Fail) {
+        return Code::GateFailed;
+    }
+    match view.header.state.as_str() {
+        "HOLD" | "BLOCKED" => Code::Held,
+        _ => Code::Ok,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{GateRow, Header};
+
+    fn view(state: &str, gates: &[Verdict]) -> View {
+        View {
+            header: Header { state: state.into(), ..Header::default() },
+            gates: gates.iter().map(|verdict| GateRow { verdict: verdict.clone(), ..GateRow::default() }).collect(),
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn a_script_learns_the_state_from_the_code() {
+        assert_eq!(of_state(&view("BAKING", &[Verdict::Pass]), true), Code::Ok);
+        assert_eq!(of_state(&view("HOLD", &[Verdict::Fail]), true), Code::GateFailed);
+        assert_eq!(of_state(&view("HOLD", &[Verdict::Pass]), true), Code::Held);
+        assert_eq!(of_state(&view("NO PLAN", &[]), true), Code::Configuration);
+    }
+
+    #[test]
+    fn what_is_not_known_is_never_ok() {
+        assert_eq!(of_state(&view("IDLE", &[]), false), Code::Unknown);
+        let mut stale = view("BAKING", &[Verdict::Pass]);
+        stale.header.stale.push("kube 31 s".into());
+        assert_eq!(of_state(&stale, true), Code::Unknown);
+    }
+
+    #[test]
+    fn every_code_is_in_the_help() {
+        for code in [
+            Code::Ok,
+            Code::Fault,
+            Code::Configuration,
+            Code::Refused,
+            Code::GateFailed,
+            Code::Held,
+            Code::NotDriver,
+            Code::Unreachable,
+            Code::Stopped,
+            Code::Unknown,
+        ] {
+            let number = format!("\n  {:>2}  ", code as u8);
+            assert!(EXIT_CODES.contains(&number), "{code:?} is missing");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Where the program begins and ends: runtime, logs, last words, exit code.
+
+use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, StartArgs, StatusArgs, Verb};
+use super::code::{self, Code, Failure};
+use super::{Answers, Demo, carry_out, machine, manifests, open, status};
+use crate::api::Commit;
+use crate::config::{self, Settings};
+use crate::core::{Command, Setup, View};
+use crate::runtime::{self, Clock, Engine, Exit, Links, Why, await_picture, stop_on_signals};
+use crate::telemetry;
+use crate::ui::{Safe, Ui};
+use clap::Parser;
+use crossterm::event::EventStream;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long `status` waits for a complete picture.
+const PICTURE: Duration = Duration::from_secs(8);
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
+    if let Err(error) = telemetry::install_last_words(logs.clone(), runtime::restore, runtime::last_state) {
+        say(&format!("failures will be reported plainly: {error}"));
+    }
+    let log = logs.map(|folder| telemetry::start(&folder, machine::variable("PILOTHOUSE_LOG").as_deref()));
+    if let Some(Err(error)) = &log {
+        say(&format!("there will be no log: {error}; name a folder with PILOTHOUSE_STATE_DIR"));
+    }
+    let result = start(cli);
+    // Dropped last, so that the reason for the end is in the log.
+    drop(log);
+    match result {
+        Ok(code) => ExitCode::from(code as u8),
+        Err(failure) => {
+            say(&failure.text);
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<Code, Failure> {
+    if let Some(Verb::Manifests) = cli.verb {
+        let text = manifests::print(cli.cluster.plan.as_deref(), cli.cluster.namespace.as_deref())?;
+        return print(&text).map(|()| Code::Ok);
+    }
+    let settings = config::load(&cli.wanted(), &machine::surroundings()).map_err(|findings| {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        Failure::new(Code::Configuration, lines.join("\n"))
+    })?;
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Fault, format!("start the runtime: {error}")))?;
+    let result = tokio.block_on(dispatch(cli, settings));
+    if let Err(failure) = &result {
+        tracing::warn!(code = failure.code as u8, "{failure}");
+    }
+    // A thread may be stuck in a write to a terminal that nobody reads; the program ends all the same.
+    tokio.shutdown_background();
+    result
+}
+
+async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
+    match cli.verb {
+        None => console(settings, false).await,
+        Some(Verb::Watch) => console(settings, true).await,
+        Some(Verb::Demo(args)) => {
+            let mut scenario = super::scenario(&args.scenario)?;
+            scenario.seed = args.seed.unwrap_or(scenario.seed);
+            let demo = Demo::start(&scenario, (machine::clock())())?;
+            let (setup, links) = demo.console(machine::person(), machine::session()?, false);
+            show(setup, links, demo.clock(), settings).await
+        }
+        Some(Verb::Status(args)) => look(&settings, &args).await,
+        Some(Verb::Start(args)) => {
+            let (command, answers) = start_order(args);
+            act(&settings, command, answers).await
+        }
+        Some(Verb::Next(args)) => act(&settings, next(&args), answers_of(args)).await,
+        Some(Verb::Promote(args)) => act(&settings, promote(&args), answers_of(args)).await,
+        Some(Verb::Finish(args)) => {
+            let (command, answers) = finish_order(args);
+            act(&settings, command, answers).await
+        }
+        Some(Verb::Hold(ReasonArgs { reason })) => act(&settings, Command::Hold { reason }, Answers::default()).await,
+        Some(Verb::Rollback(ReasonArgs { reason })) => {
+            act(&settings, Command::Rollback { reason }, Answers::default()).await
+        }
+        Some(Verb::Resume(args)) => act(&settings, Command::Resume, Answers { yes: args.yes, take: args.take }).await,
+        Some(Verb::Approve(args)) => {
+            let answers = Answers { yes: args.yes, take: None };
+            act(&settings, Command::Approve { ring: args.ring }, answers).await
+        }
+        Some(Verb::Manifests) => Ok(Code::Ok),
+    }
+}
+
+async fn console(settings: Settings, watch: bool) -> Result<Code, Failure> {
+    let clock = machine::clock();
+    let (setup, links) = open::open(&settings, watch, &clock).await?;
+    show(setup, links, clock, settings).await
+}
+
+/// Opens the screen and stays until it is left.
+async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Settings) -> Result<Code, Failure> {
+    let fault = |error: io::Error| Failure::new(Code::Fault, format!("open the console: {error}"));
+    let stop = stop_on_signals().map_err(fault)?;
+    let (terminal, screen) = runtime::enter().map_err(fault)?;
+    let keys = Box::pin(EventStream::new());
+    let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, Ui::new(settings.look), stop)).await;
+    drop(terminal);
+    farewell(&exit)
+}
+
+fn farewell(exit: &Exit) -> Result<Code, Failure> {
+    let state = runtime::state_in_words(&exit.view);
+    match &exit.why {
+        Why::Quit => print(&format!("{}\n", Safe::new(&state))).map(|()| Code::Ok),
+        Why::Signal => Err(Failure::new(Code::Stopped, format!("ended by a signal; {state}"))),
+        Why::TerminalLost(why) => Err(Failure::new(Code::Stopped, format!("the terminal is gone ({why}); {state}"))),
+    }
+}
+
+async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
+    let clock = machine::clock();
+    // Looking needs no client that could write.
+    let (setup, links) = open::open(settings, true, &clock).await?;
+    let stop = signals()?;
+    let mut engine = Engine::open(setup, clock, links);
+    let is_complete = await_picture(&mut engine, PICTURE, &stop).await;
+    let view: View = engine.view();
+    let output = match args.output {
+        Format::Text => status::text(&view),
+        Format::Json => {
+            status::json(&view).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))?
+        }
+    };
+    print(&output)?;
+    Ok(code::of_state(&view, is_complete))
+}
+
+async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {
+    let clock = machine::clock();
+    let (setup, links) = open::open(settings, false, &clock).await?;
+    let stop = signals()?;
+    let mut engine = Engine::open(setup, clock, links);
+    let result = carry_out(&mut engine, command, &answers, &stop, &mut io::stderr()).await;
+    engine.leave().await;
+    let words = result?;
+    print(&format!("{}\n", Safe::new(&words)))?;
+    Ok(Code::Ok)
+}
+
+fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {
+    stop_on_signals().map_err(|error| Failure::new(Code::Fault, format!("listen for signals: {error}")))
+}
+
+fn start_order(args: StartArgs) -> (Command, Answers) {
+    let commit = args.commit.map(|sha| Commit { sha, time: args.commit_time });
+    let command =
+        Command::Start { release: None, version: Some(args.version.as_str().into()), image: args.image, commit };
+    (command, Answers { yes: args.forward.yes, take: args.forward.take })
+}
+
+fn finish_order(args: FinishArgs) -> (Command, Answers) {
+    let answers = Answers { yes: args.phrase.or(args.forward.yes), take: args.forward.take };
+    match args.force {
+        Some(reason) => (Command::Force { reason }, answers),
+        None => (Command::Finish, answers),
+    }
+}
+
+fn next(args: &MoveArgs) -> Command {
+    Command::Next { accept_no_traffic: args.accept_no_traffic.clone() }
+}
+
+fn promote(args: &MoveArgs) -> Command {
+    Command::Promote { accept_no_traffic: args.accept_no_traffic.clone() }
+}
+
+fn answers_of(args: MoveArgs) -> Answers {
+    Answers { yes: args.forward.yes, take: args.forward.take }
+}
+
+/// Writes to standard output; a reader that went away, such as `head`, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Code::Fault, format!("write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something on standard error, line by line, so that foreign text in it can do nothing.
+fn say(text: &str) {
+    let lines: String = text.lines().map(|line| format!("{}\n", Safe::new(line))).collect();
+    // There is nowhere left to say that this failed.
+    let _ = io::stderr().write_all(lines.as_bytes());
+}

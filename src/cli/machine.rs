@@ -1,0 +1,62 @@
+//! What this machine says: time, person, environment, a number that no other console has.
+
+use super::code::{Code, Failure};
+use crate::config::{self, Surroundings};
+use crate::model::Timestamp;
+use crate::runtime::Clock;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+/// Returns the machine's clock.
+pub(super) fn clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
+
+/// Reads an environment variable; one that is not text counts as not set.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Returns `user@host` of the person at the keyboard.
+pub(super) fn person() -> String {
+    let user = variable("USER").or_else(|| variable("LOGNAME")).filter(|user| !user.is_empty());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| variable("HOSTNAME"));
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+    format!("{}@{}", user.as_deref().unwrap_or("someone"), host.as_deref().unwrap_or("somewhere"))
+}
+
+/// Draws sixteen hexadecimal digits that no other console has.
+pub(super) fn session() -> Result<String, Failure> {
+    let mut bytes = [0_u8; 8];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(|error| Failure::new(Code::Fault, format!("draw a session number from /dev/urandom: {error}")))?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// Returns what configuration needs to know of the machine.
+pub(super) fn surroundings() -> Surroundings {
+    Surroundings {
+        folder: config::folder(variable("PILOTHOUSE_CONFIG_DIR").as_deref()),
+        no_color: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        is_utf8: config::is_utf8_locale(variable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_sessions_are_the_same() {
+        let (one, two) = (session().unwrap(), session().unwrap());
+        assert_eq!(one.len(), 16);
+        assert!(one != two && one.chars().all(|c| c.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,38 @@
+//! From settings to a console's links: which cluster, with which rights.
+
+use super::code::{Code, Failure};
+use super::machine;
+use crate::cluster::{ConnectError, Target, connect};
+use crate::config::Settings;
+use crate::core::Setup;
+use crate::runtime::{Clock, Links, Wired};
+use std::sync::Arc;
+
+/// Reads the kubeconfig and builds the clients; in watch mode none that could write. Sends nothing.
+pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Result<(Setup, Arc<dyn Links>), Failure> {
+    let target = Target {
+        context: settings.context.clone(),
+        namespace: settings.namespace.clone(),
+        kubeconfig: settings.kubeconfig.clone(),
+    };
+    let connected = connect(&target).await.map_err(|error| failure(&error))?;
+    let read = connected.read_client().map_err(|error| failure(&error))?;
+    let drive = match watch {
+        true => None,
+        false => Some(connected.drive_client().map_err(|error| failure(&error))?),
+    };
+    let setup = Setup {
+        namespace: connected.namespace,
+        cluster: connected.context,
+        plan: settings.plan.clone(),
+        person: machine::person(),
+        session: machine::session()?,
+        watch,
+    };
+    Ok((setup, Arc::new(Wired::new(read, drive, settings.metrics.clone(), clock.clone()))))
+}
+
+fn failure(error: &ConnectError) -> Failure {
+    let code = if error.is_first_run() { Code::Configuration } else { Code::Unreachable };
+    Failure::new(code, format!("failed to {error}"))
+}

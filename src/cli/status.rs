@@ -1,0 +1,183 @@
+//! `status`: the screen's facts as lines or as JSON.
+
+use crate::core::{RingRow, View};
+use crate::ui::Safe;
+
+/// Writes where the release stands, for people; no line can do anything to a terminal.
+pub fn text(view: &View) -> String {
+    let lines = head(view).into_iter().chain(rings(view)).chain(tail(view));
+    lines.map(|line| format!("{}\n", Safe::new(&line))).collect()
+}
+
+/// Writes everything the screens know as one JSON object in plain ASCII.
+///
+/// # Errors
+/// Fails only if the view cannot be written as JSON.
+pub fn json(view: &View) -> Result<String, serde_json::Error> {
+    let mut ascii = String::new();
+    for c in serde_json::to_string_pretty(view)?.chars() {
+        if matches!(c, ' '..='~' | '\n') {
+            ascii.push(c);
+            continue;
+        }
+        // Foreign names reach whoever prints this on a terminal; escaped they can neither reorder nor hide anything.
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    ascii.push('\n');
+    Ok(ascii)
+}
+
+fn head(view: &View) -> Vec<String> {
+    let header = &view.header;
+    let mut lines = vec![join(&[
+        &header.environment,
+        &format!("{}/{}", or_unknown(&header.cluster), or_unknown(&header.namespace)),
+        &labelled("plan", &header.plan),
+        &labelled("release", &header.release),
+    ])];
+    let versions = match (header.old_version.as_str(), header.new_version.as_str()) {
+        ("", _) => String::new(),
+        (old, "") => format!("serving {old}"),
+        (old, new) => format!("{old} -> {new}"),
+    };
+    let (wave, waves) = header.wave;
+    let step = if waves > 0 { format!("wave {wave}/{waves} {}", header.ring) } else { String::new() };
+    let since = header.in_phase.map(|seconds| format!("for {}", duration(seconds))).unwrap_or_default();
+    lines.push(join(&[&labelled("state", &header.state), &header.why, &step, &since, &versions]));
+    let driver = match &header.driver {
+        Some((name, age)) => format!("driven by {name}, {age}s ago"),
+        None => "nobody drives".to_owned(),
+    };
+    let ages: Vec<String> = header
+        .fresh
+        .iter()
+        .map(|row| format!("{} {}", row.source, row.age.map_or("?".into(), |s| format!("{s}s"))))
+        .collect();
+    lines.push(join(&[&driver, &labelled("data", &ages.join(" "))]));
+    lines.extend(header.stale.iter().map(|why| format!("OLD: {why}")));
+    let exposed = &view.exposed;
+    if exposed.of > 0 {
+        let rate = exposed.rps.map_or("? req/s".to_owned(), |rps| format!("{rps:.0} req/s"));
+        lines.push(format!("on the new version: {} of {} customers, {rate}", exposed.customers, exposed.of));
+    }
+    lines
+}
+
+fn rings(view: &View) -> Vec<String> {
+    if view.rings.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("{:<16}{:>6}{:>6}{:>6}  {:<8}{}", "ring", "want", "now", "of", "state", "gates")];
+    lines.extend(view.rings.iter().map(ring));
+    lines
+}
+
+fn ring(row: &RingRow) -> String {
+    let now = row.now.map_or("?".to_owned(), |now| now.to_string());
+    let (want, of) =
+        if row.unlisted { (String::new(), String::new()) } else { (row.want.to_string(), row.of.to_string()) };
+    format!("{:<16}{want:>6}{now:>6}{of:>6}  {:<8}{}", row.name, row.state, row.verdict.word())
+}
+
+fn tail(view: &View) -> Vec<String> {
+    let mut lines = Vec::new();
+    for gate in &view.gates {
+        let value = if gate.value.is_empty() { "?" } else { &gate.value };
+        lines.push(format!(
+            "gate {}: {} ({value}, limit {} over {})",
+            gate.name,
+            gate.verdict.word(),
+            gate.limit,
+            gate.window
+        ));
+    }
+    if view.drain.side.is_some() {
+        lines.push(format!("drain of {}: {}", view.drain.version, view.drain.headline));
+        lines.extend(view.drain.missing.iter().map(|what| format!("  missing: {what}")));
+    }
+    lines.extend(view.findings.iter().map(ToString::to_string));
+    if !view.way_out.is_empty() {
+        lines.push(format!("way out: {}", view.way_out));
+    }
+    if !view.advice.text.is_empty() {
+        let verb = view.advice.action.and_then(|action| action.spec().verb);
+        let verb = verb.map(|verb| format!("`pilothouse {verb}`: ")).unwrap_or_default();
+        lines.push(format!("next: {verb}{}", view.advice.text));
+    }
+    lines
+}
+
+fn labelled(label: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{label} {text}") }
+}
+
+fn or_unknown(text: &str) -> &str {
+    if text.is_empty() { "?" } else { text }
+}
+
+fn join(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("   ")
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0 => "0s".to_owned(),
+        seconds => crate::model::Span::seconds(seconds).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{Advice, Exposure, Header};
+
+    fn hostile() -> View {
+        View {
+            header: Header {
+                environment: "PROD".into(),
+                cluster: "weu\x1b]0;owned\x07".into(),
+                namespace: "trackx".into(),
+                state: "BAKING".into(),
+                old_version: "4.11.8".into(),
+                new_version: "4.12.0\u{202e}".into(),
+                wave: (2, 7),
+                ring: "early".into(),
+                in_phase: Some(72),
+                ..Header::default()
+            },
+            exposed: Exposure { customers: 9, of: 60, ..Exposure::default() },
+            rings: vec![RingRow { name: "early".into(), want: 6, of: 12, ..RingRow::default() }],
+            advice: Advice { text: "move wave 3".into(), action: Some(crate::core::Action::Next), tone: None },
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn unknown_is_a_question_mark_and_the_next_verb_is_named() {
+        let text = text(&hostile());
+        assert!(text.contains("state BAKING   wave 2/7 early   for 1m12s"), "{text}");
+        assert!(text.contains("on the new version: 9 of 60 customers, ? req/s"), "{text}");
+        assert!(text.contains("early                6     ?    12"), "{text}");
+        assert!(text.contains("next: `pilothouse next`: move wave 3"), "{text}");
+        assert!(text.contains("nobody drives"), "{text}");
+    }
+
+    #[test]
+    fn foreign_text_cannot_act_on_a_terminal() {
+        let view = hostile();
+        for output in [text(&view), json(&view).unwrap()] {
+            let bad: Vec<char> =
+                output.chars().filter(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}').collect();
+            assert!(bad.is_empty(), "{bad:?} in {output}");
+        }
+    }
+
+    #[test]
+    fn json_reads_back_as_it_was() {
+        let view = hostile();
+        let value: serde_json::Value = serde_json::from_str(&json(&view).unwrap()).unwrap();
+        assert_eq!(value, serde_json::to_value(&view).unwrap());
+    }
+}

@@ -1,0 +1,165 @@
+//! Verbs that act: look, show what would happen, confirm, order, wait.
+
+use super::code::{Code, Failure};
+use crate::core::{Command, Confirm, Fact, Mode, Preview};
+use crate::model::Refusal;
+use crate::runtime::{Engine, VerbEnd, await_picture, drive};
+use crate::ui::Safe;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait for a complete picture before the order is given anyway; the rules then say what is missing.
+const PICTURE: Duration = Duration::from_secs(10);
+
+/// What was said on the command line beside the order itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// The word that confirms.
+    pub yes: Option<String>,
+    /// A reason to take driving over first.
+    pub take: Option<String>,
+}
+
+/// Carries out one order and returns its last words.
+///
+/// What it does is said on `out` while it lasts. What must be typed and was not given is asked on the terminal, where
+/// there is one.
+///
+/// # Errors
+/// Says why it was refused, not confirmed, or stopped.
+pub async fn carry_out(
+    engine: &mut Engine,
+    command: Command,
+    answers: &Answers,
+    stop: &CancellationToken,
+    out: &mut (dyn Write + Send),
+) -> Result<String, Failure> {
+    await_picture(engine, PICTURE, stop).await;
+    if let Some(reason) = &answers.take {
+        take_over(engine, reason, stop, out).await?;
+    }
+    let command = chosen(engine, command);
+    let preview = engine.preview(&command);
+    if !preview.refusals.is_empty() {
+        return Err(refused(&preview.refusals));
+    }
+    confirm(engine, &command, &preview, answers, stop).await?;
+    let mark = (preview.confirm != Confirm::AtOnce).then_some(preview.mark);
+    ended(drive(engine, command, mark, stop, out).await)
+}
+
+async fn take_over(
+    engine: &mut Engine,
+    reason: &str,
+    stop: &CancellationToken,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let view = engine.view();
+    if view.header.driver.is_none() || view.header.mode == Mode::Driving {
+        return Ok(());
+    }
+    let command = Command::Take { reason: reason.to_owned() };
+    let preview = engine.preview(&command);
+    if !preview.refusals.is_empty() {
+        return Err(refused(&preview.refusals));
+    }
+    ended(drive(engine, command, Some(preview.mark), stop, out).await).map(drop)
+}
+
+/// Prefers a proposed release of the version, or of that name, when nothing else was said about it.
+fn chosen(engine: &Engine, command: Command) -> Command {
+    let Command::Start { release: None, version: Some(version), image: None, commit: None } = &command else {
+        return command;
+    };
+    let wanted = version.to_string();
+    let proposed = engine.view().proposed.into_iter().find(|row| row.version == wanted || row.name == wanted);
+    match proposed {
+        Some(row) => Command::Start { release: Some(row.name), version: None, image: None, commit: None },
+        None => command,
+    }
+}
+
+async fn confirm(
+    engine: &mut Engine,
+    command: &Command,
+    preview: &Preview,
+    answers: &Answers,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let word = match &preview.confirm {
+        Confirm::AtOnce => return Ok(()),
+        // The way back asks for one key on the screen; on the command line the verb itself is that key.
+        Confirm::Yes if matches!(command, Command::Rollback { .. }) => return Ok(()),
+        Confirm::Yes => "y",
+        Confirm::Type(word) | Confirm::TypeWithReason(word) => word,
+    };
+    let given = match &answers.yes {
+        Some(given) => Some(given.clone()),
+        None => ask(engine, preview, word, stop).await,
+    };
+    match given {
+        Some(given) if given == *word => Ok(()),
+        Some(_) => {
+            Err(Failure::new(Code::Refused, format!("not confirmed: it would have been {word:?}; nothing was done")))
+        }
+        None => {
+            let what = format!("not confirmed: there is no terminal to ask on; say --yes {word:?}");
+            Err(Failure::new(Code::Refused, what))
+        }
+    }
+}
+
+/// Asks on the terminal; the engine goes on while a person thinks. `None` when there is no terminal.
+async fn ask(engine: &mut Engine, preview: &Preview, word: &str, stop: &CancellationToken) -> Option<String> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return None;
+    }
+    let mut question = format!("{}\n", Safe::new(&preview.title));
+    for Fact { label, text, .. } in &preview.facts {
+        question.push_str(&format!("  {}: {}\n", Safe::new(label), Safe::new(text)));
+    }
+    question.push_str(&format!("Type {} to go: ", Safe::new(word)));
+    let mut err = io::stderr();
+    err.write_all(question.as_bytes()).and_then(|()| err.flush()).ok()?;
+    let mut line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    loop {
+        tokio::select! {
+            answer = &mut line => return Some(answer.ok()?.ok()?.trim().to_owned()),
+            () = stop.cancelled() => return Some(String::new()),
+            _ = engine.step() => {}
+        }
+    }
+}
+
+fn ended(end: VerbEnd) -> Result<String, Failure> {
+    match end {
+        VerbEnd::Done(text) => Ok(text),
+        VerbEnd::Refused(why) => Err(refused(&why)),
+        VerbEnd::Stopped(why) => Err(Failure::new(Code::Stopped, format!("stopped: {why}"))),
+        VerbEnd::Interrupted => Err(Failure::new(
+            Code::Stopped,
+            "interrupted: what was begun is left as it is; `pilothouse status` says what that is",
+        )),
+    }
+}
+
+/// Names every refusal; the exit code is of the first whose kind a script can act on.
+fn refused(refusals: &[Refusal]) -> Failure {
+    let lines: Vec<String> = refusals.iter().map(|refusal| format!("refused: {refusal}")).collect();
+    let code = refusals.iter().map(code_of).find(|code| *code != Code::Refused).unwrap_or(Code::Refused);
+    Failure::new(code, lines.join("\n"))
+}
+
+fn code_of(refusal: &Refusal) -> Code {
+    match refusal.rule.as_str() {
+        rule if rule.contains("driver") => Code::NotDriver,
+        rule if rule.contains("stale") => Code::Unknown,
+        rule if rule.contains("hold") || rule.contains("blocked") => Code::Held,
+        rule if rule.contains("gate") => Code::GateFailed,
+        _ => Code::Refused,
+    }
+}

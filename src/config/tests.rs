@@ -1,0 +1,114 @@
+//! What holds when flags, file and machine disagree, and what is found wrong.
+
+use super::*;
+use std::fs;
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn around(folder: &tempfile::TempDir) -> Surroundings {
+    Surroundings { folder: Some(folder.path().to_owned()), no_color: false, is_utf8: true }
+}
+
+#[test]
+fn without_a_file_everything_is_built_in() {
+    let settings = load(&Wanted::default(), &around(&folder_with(&[]))).unwrap();
+    assert_eq!((settings.context, settings.namespace, settings.plan), (None, None, None));
+    assert_eq!(settings.look.theme.name(), "dark16");
+    assert!(settings.look.utc && !settings.look.ascii);
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_an_empty_text_says_nothing() {
+    let file = "[cluster]\ncontext = 'weu'\nnamespace = 'trackx'\nplan = ''\n[ui]\ntime = 'local'\n";
+    let folder = folder_with(&[("config.toml", file)]);
+    let wanted = Wanted { context: Some("neu".into()), ..Wanted::default() };
+    let settings = load(&wanted, &around(&folder)).unwrap();
+    assert_eq!(settings.context.as_deref(), Some("neu"));
+    assert_eq!(settings.namespace.as_deref(), Some("trackx"));
+    assert_eq!(settings.plan, None);
+    assert!(!settings.look.utc);
+}
+
+#[test]
+fn every_mistake_is_found_at_once_with_the_nearest_name() {
+    let file = "
+[clutser]
+context = 'x'
+[cluster]
+namspace = 'trackx'
+plan = 7
+[metrics]
+auth = { kind = 'password' }
+[ui]
+theme = 'dork16'
+time = 'moon'
+";
+    let folder = folder_with(&[("config.toml", file)]);
+    let findings = load(&Wanted::default(), &around(&folder)).unwrap_err();
+    let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    for part in [
+        "[clutser] is not known: did you mean cluster?",
+        "cluster.namspace is not known: did you mean namespace?",
+        "cluster.plan is integer",
+        "metrics.auth with kind \"password\" is not usable",
+        "theme \"dork16\" is neither built in",
+        "did you mean dark16?",
+        "time \"moon\" is not known",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_says_where() {
+    let folder = folder_with(&[("config.toml", "[cluster\n")]);
+    let findings = load(&Wanted::default(), &around(&folder)).unwrap_err();
+    assert!(findings[0].text.contains("config.toml is not TOML"), "{findings:?}");
+}
+
+#[test]
+fn no_color_means_mono_unless_a_person_chose_a_theme() {
+    let folder = folder_with(&[]);
+    let around = Surroundings { no_color: true, ..around(&folder) };
+    assert_eq!(load(&Wanted::default(), &around).unwrap().look.theme.name(), "mono");
+    let wanted = Wanted { theme: Some("light16".into()), ..Wanted::default() };
+    assert_eq!(load(&wanted, &around).unwrap().look.theme.name(), "light16");
+}
+
+#[test]
+fn a_locale_without_utf8_means_ascii() {
+    let says = |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then(|| value.to_owned());
+    assert!(is_utf8_locale(says("LANG", "de_DE.UTF-8")) && is_utf8_locale(says("LC_ALL", "C.utf8")));
+    assert!(!is_utf8_locale(says("LANG", "C")) && !is_utf8_locale(|_| None));
+    let overridden = |asked: &str| match asked {
+        "LC_ALL" => Some("C".to_owned()),
+        "LANG" => Some("en_US.UTF-8".to_owned()),
+        _ => None,
+    };
+    assert!(!is_utf8_locale(overridden), "LC_ALL wins");
+    let around = Surroundings { is_utf8: false, ..around(&folder_with(&[])) };
+    assert!(load(&Wanted::default(), &around).unwrap().look.ascii);
+}
+
+#[test]
+fn a_theme_of_ones_own_may_inherit_a_built_in_one() {
+    let folder = folder_with(&[("themes/night.toml", "version = 1\ninherits = 'dark16'\n")]);
+    let wanted = Wanted { theme: Some("night".into()), ..Wanted::default() };
+    assert_eq!(load(&wanted, &around(&folder)).unwrap().look.theme.name(), "night");
+}
+
+#[test]
+fn the_metrics_source_of_this_machine_has_its_own_authentication() {
+    let file = "[metrics]\nurl = 'https://prometheus.example'\nauth = { kind = 'bearer-file', path = '/run/token' }\n";
+    let settings = load(&Wanted::default(), &around(&folder_with(&[("config.toml", file)]))).unwrap();
+    let auth = Authentication::BearerFile { path: "/run/token".into() };
+    assert_eq!(settings.metrics, Some(("https://prometheus.example".into(), auth)));
+}

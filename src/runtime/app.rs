@@ -1,0 +1,174 @@
+//! The console: keys in, pictures out, the engine between them.
+
+use super::engine::Engine;
+use super::painter::Painter;
+use super::{Clock, Links};
+use crate::core::{Event, Setup, View};
+use crate::ui::{Ask, Ui};
+use crossterm::event::Event as TerminalEvent;
+use futures::{Stream, StreamExt};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// Between two pictures that no key asked for.
+const FRAME: Duration = Duration::from_millis(100);
+/// Between two pictures while keys arrive.
+const KEY_FRAME: Duration = Duration::from_millis(15);
+
+/// Where pictures go.
+pub struct Screen {
+    /// Takes whole frames.
+    pub out: Box<dyn io::Write + Send>,
+    /// Columns and rows at the start; resize events say the rest.
+    pub size: (u16, u16),
+}
+
+/// Where keys come from.
+pub type Keys = Pin<Box<dyn Stream<Item = io::Result<TerminalEvent>> + Send>>;
+
+/// Why the console ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A person left.
+    Quit,
+    /// A signal asked for it.
+    Signal,
+    /// The terminal is gone; why.
+    TerminalLost(String),
+}
+
+/// How the console ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// Why.
+    pub why: Why,
+    /// The last thing that was known.
+    pub view: View,
+}
+
+/// Runs a console until a person, a signal or the loss of its terminal ends it.
+///
+/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get two seconds.
+pub async fn run(
+    setup: Setup,
+    screen: Screen,
+    keys: Keys,
+    clock: Clock,
+    links: Arc<dyn Links>,
+    ui: Ui,
+    stop: CancellationToken,
+) -> Exit {
+    let engine = Engine::open(setup, clock, links);
+    let view = engine.view();
+    let began = Instant::now();
+    let mut app = match Painter::new(screen) {
+        Ok(painter) => App { engine, painter, keys, ui, view, began, is_dirty: true, due: began, drawn_second: 0 },
+        Err(error) => return Exit { why: Why::TerminalLost(error.to_string()), view },
+    };
+    let why = app.turn(stop).await;
+    tracing::info!(?why, "leaving");
+    app.engine.leave().await;
+    Exit { why, view: app.engine.view() }
+}
+
+struct App {
+    engine: Engine,
+    painter: Painter,
+    keys: Keys,
+    ui: Ui,
+    /// What the last picture showed; keys are read against it.
+    view: View,
+    began: Instant,
+    is_dirty: bool,
+    due: Instant,
+    drawn_second: i64,
+}
+
+impl App {
+    async fn turn(&mut self, stop: CancellationToken) -> Why {
+        loop {
+            if self.is_dirty
+                && self.painter.is_idle()
+                && Instant::now() >= self.due
+                && let Err(error) = self.paint()
+            {
+                return Why::TerminalLost(error.to_string());
+            }
+            let can_paint_later = self.is_dirty && self.painter.is_idle();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Why::Signal,
+                key = self.keys.next() => match key {
+                    Some(Ok(event)) => {
+                        if let Some(why) = self.on_key(&event) {
+                            return why;
+                        }
+                    }
+                    Some(Err(error)) => return Why::TerminalLost(error.to_string()),
+                    None => return Why::TerminalLost("its input has ended".to_owned()),
+                },
+                written = self.painter.written() => match written {
+                    Ok(()) => self.ui.drawn(self.elapsed_ms()),
+                    Err(error) => return Why::TerminalLost(error.to_string()),
+                },
+                is_news = self.engine.step() => {
+                    let second = self.engine.now().as_second();
+                    self.is_dirty |= is_news || second != self.drawn_second || self.ui.wanted_preview().is_some();
+                }
+                () = sleep_until(self.due), if can_paint_later => {}
+            }
+        }
+    }
+
+    fn on_key(&mut self, event: &TerminalEvent) -> Option<Why> {
+        if let TerminalEvent::Resize(width, height) = event {
+            self.painter.resize(*width, *height);
+        }
+        self.is_dirty = true;
+        self.due = self.due.min(Instant::now() + KEY_FRAME);
+        for ask in self.ui.on_event(self.elapsed_ms(), event, &self.view) {
+            match ask {
+                Ask::Run { command, mark } => {
+                    tracing::info!(action = command.action().spec().id, "order");
+                    self.engine.give(Event::Command { command, mark });
+                }
+                Ask::Redraw => {
+                    if let Err(error) = self.painter.redraw() {
+                        return Some(Why::TerminalLost(error.to_string()));
+                    }
+                }
+                Ask::Quit => return Some(Why::Quit),
+            }
+        }
+        None
+    }
+
+    fn paint(&mut self) -> io::Result<()> {
+        self.view = self.engine.view();
+        super::words::note(&self.view);
+        if let Some(command) = self.ui.wanted_preview() {
+            self.ui.show_preview(self.engine.preview(&command));
+        }
+        let (ui, view, now_ms) = (&mut self.ui, &self.view, elapsed_ms(self.began));
+        let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
+        if !is_sent {
+            self.ui.drawn(now_ms);
+        }
+        self.is_dirty = false;
+        self.drawn_second = self.engine.now().as_second();
+        self.due = Instant::now() + FRAME;
+        Ok(())
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        elapsed_ms(self.began)
+    }
+}
+
+fn elapsed_ms(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

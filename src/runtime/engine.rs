@@ -1,0 +1,208 @@
+//! The core with its inbox and its hands: one event in, its effects out, in order.
+
+use super::{Clock, Guard, Links};
+use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
+use crate::model::{ResourceKind, Timestamp};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout_at};
+
+/// How often the core is told that time has passed.
+const TICK: Duration = Duration::from_millis(250);
+/// How many events may wait for the core before their senders wait.
+const INBOX: usize = 1024;
+/// How long requests that are under way may still take when the console leaves.
+const LEAVE: Duration = Duration::from_secs(2);
+/// How long to wait before asking again who we are.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// The core of one console and everything it has set going; dropping it ends that.
+pub struct Engine {
+    state: State,
+    clock: Clock,
+    links: Arc<dyn Links>,
+    inbox: mpsc::Receiver<Event>,
+    post: mpsc::Sender<Event>,
+    tick: Interval,
+    lanes: HashMap<Lane, mpsc::UnboundedSender<Job>>,
+    tasks: JoinSet<()>,
+    open: usize,
+    customers: Option<Guard>,
+    metrics: Option<Guard>,
+    _watches: Guard,
+}
+
+/// Requests about one object go one after the other, in the order in which the core asked for them.
+type Lane = (ResourceKind, String);
+type Job = BoxFuture<'static, Event>;
+
+impl Engine {
+    /// Opens a console: starts the watches and asks who we are.
+    pub fn open(setup: Setup, clock: Clock, links: Arc<dyn Links>) -> Self {
+        let (post, inbox) = mpsc::channel(INBOX);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(ask_identity(links.clone(), post.clone(), setup.watch));
+        Self {
+            state: State::new(setup),
+            clock,
+            _watches: links.watch(post.clone()),
+            links,
+            inbox,
+            post,
+            tick,
+            lanes: HashMap::new(),
+            tasks,
+            open: 0,
+            customers: None,
+            metrics: None,
+        }
+    }
+
+    /// Waits for one event and gives it to the core; tells whether it was more than time passing.
+    ///
+    /// Can be cancelled without losing an event.
+    pub async fn step(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            Some(event) = self.inbox.recv() => {
+                let is_news = !is_sign_of_life(&event);
+                self.give(event);
+                is_news
+            }
+            _ = self.tick.tick() => {
+                self.give(Event::Tick);
+                false
+            }
+        }
+    }
+
+    /// Gives the core an event and carries out what it asks for.
+    pub fn give(&mut self, event: Event) {
+        if matches!(event, Event::Wrote { .. } | Event::ReadDone { .. }) {
+            self.open = self.open.saturating_sub(1);
+        }
+        let now = self.now();
+        for effect in core::update(&mut self.state, now, event) {
+            self.carry_out(effect);
+        }
+    }
+
+    /// Returns the console's time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Computes what the screens show now.
+    pub fn view(&self) -> View {
+        core::view(&self.state, self.now())
+    }
+
+    /// Says what a command would do now.
+    pub fn preview(&self, command: &Command) -> Preview {
+        core::preview(&self.state, self.now(), command)
+    }
+
+    /// Stops forward work, releases the lease, and gives what is under way at most two seconds.
+    pub async fn leave(&mut self) {
+        self.give(Event::Leaving);
+        let end = Instant::now() + LEAVE;
+        while self.open > 0 {
+            match timeout_at(end, self.inbox.recv()).await {
+                Ok(Some(event)) => self.give(event),
+                Ok(None) => return,
+                Err(_) => {
+                    tracing::warn!(open = self.open, "left with requests under way: their outcome is unknown");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Write(write) => {
+                tracing::info!(id = write.id.0, target = %write.target, direction = ?write.direction, dry_run = write.dry_run, "write");
+                let lane = (write.target.kind, write.target.name.clone());
+                let (id, answer) = (write.id, self.links.write(write));
+                self.enqueue(lane, answer.map(move |outcome| wrote(id, outcome)).boxed());
+            }
+            Effect::Read { id, read, deadline } => {
+                let lane = match &read {
+                    Read::Get(target) => (target.kind, target.name.clone()),
+                    Read::List { kind, .. } => (*kind, String::new()),
+                };
+                let answer = self.links.read(read, deadline);
+                self.enqueue(lane, answer.map(move |result| Event::ReadDone { id, result }).boxed());
+            }
+            Effect::Poll(request) => {
+                // The old poller ends first, so that its last round cannot arrive after the new one's first.
+                self.metrics = None;
+                self.metrics = Some(self.links.poll(*request, self.post.clone()));
+            }
+            Effect::WatchCustomers(name) => {
+                self.customers = None;
+                self.customers = Some(self.links.watch_customers(&name, self.post.clone()));
+            }
+        }
+    }
+
+    fn enqueue(&mut self, lane: Lane, job: Job) {
+        self.open += 1;
+        let (post, tasks) = (&self.post, &mut self.tasks);
+        let queue = self.lanes.entry(lane).or_insert_with(|| {
+            let (queue, jobs) = mpsc::unbounded_channel();
+            tasks.spawn(run_lane(jobs, post.clone()));
+            queue
+        });
+        if queue.send(job).is_err() {
+            tracing::error!("a lane has ended before its console");
+        }
+    }
+}
+
+fn wrote(id: OpId, outcome: crate::model::Outcome) -> Event {
+    match &outcome {
+        crate::model::Outcome::Applied(_) => tracing::info!(id = id.0, "write applied"),
+        crate::model::Outcome::NotApplied(rejection) => tracing::warn!(id = id.0, %rejection, "write not applied"),
+        crate::model::Outcome::Unknown(why) => tracing::warn!(id = id.0, why, "write's outcome is unknown"),
+    }
+    Event::Wrote { id, outcome }
+}
+
+fn is_sign_of_life(event: &Event) -> bool {
+    match event {
+        Event::Kube(kube) => kube.change == core::Change::Alive,
+        Event::ServerTime(_) => true,
+        _ => false,
+    }
+}
+
+async fn run_lane(mut jobs: mpsc::UnboundedReceiver<Job>, post: mpsc::Sender<Event>) {
+    while let Some(job) = jobs.recv().await {
+        if post.send(job.await).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks until there is an answer; in watch mode nothing is asked, so the first answer is the last.
+async fn ask_identity(links: Arc<dyn Links>, post: mpsc::Sender<Event>, watch: bool) {
+    loop {
+        let identity = links.identity().await;
+        let is_known = watch || identity.may_write.is_some();
+        if post.send(Event::Identity(identity)).await.is_err() || is_known {
+            return;
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Requests keep their order, and a console that leaves does not wait for ever.
+
+use super::*;
+use crate::core::{Found, Identity, MetricsRequest, ReadFailure, Verb, Write};
+use crate::model::{Authentication, Direction, MetricsEndpoint, MetricsSource, Outcome, ResourceRef, Span};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+
+/// A world that writes down what is asked of it; a write of an object named `slow` takes three seconds.
+#[derive(Default)]
+struct Notebook {
+    lines: Mutex<Vec<String>>,
+}
+
+impl Notebook {
+    fn note(&self, line: impl Into<String>) {
+        self.lines.lock().unwrap().push(line.into());
+    }
+
+    fn read(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+#[derive(Clone, Default)]
+struct World(Arc<Notebook>);
+
+struct Ends(Arc<Notebook>, String);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.note(format!("{} ends", self.1));
+    }
+}
+
+impl Links for World {
+    fn identity(&self) -> BoxFuture<'static, Identity> {
+        self.0.note("identity");
+        async { Identity::default() }.boxed()
+    }
+
+    fn watch(&self, _: mpsc::Sender<Event>) -> Guard {
+        Box::new(())
+    }
+
+    fn watch_customers(&self, name: &str, _: mpsc::Sender<Event>) -> Guard {
+        self.0.note(format!("{name} begins"));
+        Box::new(Ends(self.0.clone(), name.to_owned()))
+    }
+
+    fn poll(&self, request: MetricsRequest, _: mpsc::Sender<Event>) -> Guard {
+        self.0.note(format!("poll {} begins", request.namespace));
+        Box::new(Ends(self.0.clone(), format!("poll {}", request.namespace)))
+    }
+
+    fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
+        let notebook = self.0.clone();
+        async move {
+            let name = format!("{} {}", write.target.name, write.id.0);
+            notebook.note(format!("{name} sent"));
+            if write.target.name == "slow" {
+                sleep(Duration::from_secs(3)).await;
+            }
+            notebook.note(format!("{name} answered"));
+            Outcome::Applied(json!({}))
+        }
+        .boxed()
+    }
+
+    fn read(&self, read: Read, _: Span) -> BoxFuture<'static, Result<Found, ReadFailure>> {
+        let notebook = self.0.clone();
+        async move {
+            notebook.note(format!("read {read:?}").chars().take(8).collect::<String>());
+            Ok(Found::Missing)
+        }
+        .boxed()
+    }
+}
+
+fn engine(world: &World, watch: bool) -> Engine {
+    let setup = Setup { watch, ..Setup::default() };
+    Engine::open(setup, Arc::new(|| Timestamp::UNIX_EPOCH), Arc::new(world.clone()))
+}
+
+fn write(name: &str, id: u64) -> Effect {
+    Effect::Write(Write {
+        id: OpId(id),
+        direction: Direction::Backward,
+        target: ResourceRef::new(ResourceKind::HTTPRoute, name),
+        verb: Verb::Create(Value::Null),
+        dry_run: false,
+        deadline: Span::seconds(5),
+    })
+}
+
+async fn settle(engine: &mut Engine) {
+    while engine.open > 0 {
+        engine.step().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_about_one_object_keep_their_order_and_hold_up_no_other() {
+    let world = World::default();
+    let mut engine = engine(&world, true);
+    for effect in [write("slow", 1), write("slow", 2), write("quick", 3)] {
+        engine.carry_out(effect);
+    }
+    settle(&mut engine).await;
+    let lines: Vec<String> = world.0.read().into_iter().filter(|line| line != "identity").collect();
+    let place = |line: &str| lines.iter().position(|l| l == line).unwrap();
+    assert!(place("slow 1 answered") < place("slow 2 sent"), "{lines:?}");
+    assert!(place("quick 3 answered") < place("slow 1 answered"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_waits_for_the_write_before_it() {
+    let world = World::default();
+    let mut engine = engine(&world, true);
+    engine.carry_out(write("slow", 1));
+    let target = ResourceRef::new(ResourceKind::HTTPRoute, "slow");
+    engine.carry_out(Effect::Read { id: OpId(2), read: Read::Get(target), deadline: Span::seconds(5) });
+    settle(&mut engine).await;
+    assert_eq!(world.0.read().last().map(String::as_str), Some("read Get"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_waits_at_most_two_seconds_for_what_is_under_way() {
+    let world = World::default();
+    let mut engine = engine(&world, true);
+    engine.carry_out(write("slow", 1));
+    let began = Instant::now();
+    engine.leave().await;
+    assert_eq!(began.elapsed(), LEAVE);
+    drop(engine);
+    sleep(Duration::from_secs(10)).await;
+    assert!(!world.0.read().contains(&"slow 1 answered".to_owned()), "what was given up goes on after the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_source_is_begun_only_after_the_old_one_has_ended() {
+    let world = World::default();
+    let mut engine = engine(&world, true);
+    for namespace in ["one", "two"] {
+        engine.carry_out(Effect::Poll(Box::new(request(namespace))));
+        engine.carry_out(Effect::WatchCustomers(namespace.to_owned()));
+    }
+    let expected = ["poll one begins", "one begins", "poll one ends", "poll two begins", "one ends", "two begins"];
+    assert_eq!(world.0.read(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_we_are_is_asked_until_it_is_answered_but_once_in_watch_mode() {
+    for (watch, times) in [(true, 1), (false, 5)] {
+        let world = World::default();
+        let mut engine = engine(&world, watch);
+        let end = Instant::now() + ASK_AGAIN * 4 + Duration::from_secs(1);
+        while timeout_at(end, engine.step()).await.is_ok() {}
+        assert_eq!(world.0.read().len(), times, "watch: {watch}");
+    }
+}
+
+fn request(namespace: &str) -> MetricsRequest {
+    MetricsRequest {
+        source: MetricsSource {
+            endpoint: MetricsEndpoint::None,
+            auth: Authentication::None,
+            names: crate::api::profile_names("app").unwrap(),
+            slot_values: ["a".into(), "b".into()],
+            interval: None,
+        },
+        namespace: namespace.to_owned(),
+        gates: Vec::new(),
+    }
+}

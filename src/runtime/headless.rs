@@ -1,0 +1,86 @@
+//! One order without a screen: what a command-line verb is.
+
+use super::Engine;
+use crate::core::{Command, Event, Mode, RunningState};
+use crate::model::Refusal;
+use crate::ui::Safe;
+use std::io::Write;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// How an order ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerbEnd {
+    /// Its resting phase is reached, or its one write is acknowledged; a sentence.
+    Done(String),
+    /// Rules did not allow it; nothing was written.
+    Refused(Vec<Refusal>),
+    /// It was begun and stopped before its resting phase; why, and what to do.
+    Stopped(String),
+    /// A signal ended the console; what was begun is left as a dead console would leave it.
+    Interrupted,
+}
+
+/// Waits until every source was heard and the picture is fresh; tells whether it is.
+///
+/// Waits at most `patience`. A namespace without a plan is a complete picture, too.
+pub async fn await_picture(engine: &mut Engine, patience: Duration, stop: &CancellationToken) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        if is_complete(engine) {
+            return true;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            step = timeout_at(end, engine.step()) => if step.is_err() { return is_complete(engine) },
+        }
+    }
+}
+
+/// Gives an order and waits until it has reached its resting phase, was refused, or stopped.
+///
+/// Says what is waited for whenever that changes, with the seconds since the order.
+pub async fn drive(
+    engine: &mut Engine,
+    command: Command,
+    mark: Option<String>,
+    stop: &CancellationToken,
+    progress: &mut (dyn Write + Send),
+) -> VerbEnd {
+    let before = engine.view().running.map_or(0, |row| row.number);
+    let began = Instant::now();
+    engine.give(Event::Command { command, mark });
+    let mut said = String::new();
+    loop {
+        if let Some(row) = engine.view().running.filter(|row| row.number > before) {
+            match row.outcome {
+                RunningState::Running if row.text != said => {
+                    let seconds = began.elapsed().as_secs();
+                    // A reader that went away does not stop the order.
+                    let _ = writeln!(progress, "{seconds:>4}s  {}", Safe::new(&row.text));
+                    said = row.text;
+                }
+                RunningState::Running => {}
+                RunningState::Done => return VerbEnd::Done(row.text),
+                RunningState::Refused { why } => return VerbEnd::Refused(why),
+                RunningState::Stopped { why } => return VerbEnd::Stopped(why),
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                engine.leave().await;
+                return VerbEnd::Interrupted;
+            }
+            _ = engine.step() => {}
+        }
+    }
+}
+
+fn is_complete(engine: &Engine) -> bool {
+    let view = engine.view();
+    let is_heard = view.header.fresh.iter().any(|row| row.source == "kube" && row.age.is_some());
+    let knows_rights = view.header.mode != Mode::Watch;
+    is_heard && view.header.stale.is_empty() && (knows_rights || view.header.plan.is_empty())
+}
