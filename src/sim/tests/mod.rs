@@ -71,7 +71,8 @@ fn scenario() -> Scenario {
 
 fn rig() -> Rig {
     let traffic = Arc::new(FakeTraffic::default());
-    let options = SimOptions::at("2026-11-23T10:00:00Z".parse().unwrap());
+    let start = "2026-11-23T10:00:00Z".parse().unwrap();
+    let options = SimOptions { token_seed: Some([7; 32]), ..SimOptions::at(start) };
     let sim = Sim::start(&scenario(), traffic.clone(), options).expect("the scenario is accepted");
     let client = sim.client("trackx");
     Rig { sim, traffic, client }
