@@ -1,8 +1,8 @@
 //! One order without a screen: what a command-line verb is.
 
 use super::Engine;
-use crate::core::{Command, Event, Mode, RunningState};
-use crate::model::Refusal;
+use crate::core::{Command, Event, Mode, RunningState, Verdict};
+use crate::model::{Phase, Refusal};
 use crate::ui::Safe;
 use std::io::Write;
 use std::time::Duration;
@@ -82,5 +82,8 @@ fn is_complete(engine: &Engine) -> bool {
     let view = engine.view();
     let is_heard = view.header.fresh.iter().any(|row| row.source == "kube" && row.age.is_some());
     let knows_rights = view.header.mode != Mode::Watch;
-    is_heard && view.header.stale.is_empty() && (knows_rights || view.header.plan.is_empty())
+    // Gates are judged anew by every console: a verb that has just begun has no verdict yet.
+    let is_judged =
+        view.header.phase != Phase::Baking.word() || view.gates.iter().all(|g| g.verdict != Verdict::Waiting);
+    is_heard && is_judged && view.header.stale.is_empty() && (knows_rights || view.header.plan.is_empty())
 }
