@@ -202,6 +202,7 @@ fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
     check("journal without gaps", &json!(gapless), json!(true));
     let moves = if done { WAVES.len() - 1 } else { 2 };
     check("waves the robot confirmed", &json!(robot.waves), json!(moves));
+    check("resumes", &json!(robot.resumes), json!(0));
     check("refusals the robot met", &json!(robot.refusals), json!([]));
     wrong
 }
