@@ -243,10 +243,7 @@ impl Evidence {
         let from = self.newest(slot)? - RATE_WINDOW;
         let (mut failed, mut all) = (0.0, 0.0);
         for (_, pod) in self.of(slot) {
-            for ((customer, is_failed), track) in &pod.finished {
-                if !who.holds(customer.as_ref()) {
-                    continue;
-                }
+            for ((_, is_failed), track) in pod.finished_by(who) {
                 let grown = track.increase(from, i64::MAX, self.is_born(pod, track));
                 all += grown;
                 failed += if *is_failed { grown } else { 0.0 };
@@ -304,6 +301,10 @@ impl Evidence {
     }
 
     fn started_in(&self, pod: &PodEvidence, who: Who<'_>, from: i64) -> f64 {
+        if let Who::Customer(customer) = who {
+            let track = pod.started.get(&Some(customer.clone()));
+            return track.map_or(0.0, |track| track.increase(from, i64::MAX, self.is_born(pod, track)));
+        }
         pod.started
             .iter()
             .filter(|(customer, _)| who.holds(customer.as_ref()))
@@ -344,6 +345,20 @@ impl Evidence {
 }
 
 impl PodEvidence {
+    /// Returns the counters of finished requests of these customers; one customer's are found, not searched.
+    fn finished_by<'a>(
+        &'a self,
+        who: Who<'a>,
+    ) -> Box<dyn Iterator<Item = (&'a (Option<CustomerId>, bool), &'a Track)> + 'a> {
+        match who {
+            Who::Customer(customer) => {
+                let range = (Some(customer.clone()), false)..=(Some(customer.clone()), true);
+                Box::new(self.finished.range(range))
+            }
+            who => Box::new(self.finished.iter().filter(move |((customer, _), _)| who.holds(customer.as_ref()))),
+        }
+    }
+
     fn scraped(&mut self, points: &[(i64, f64)]) {
         for (at, _) in points {
             if self.scrapes.back().is_none_or(|last| at > last) {

@@ -280,12 +280,17 @@ fn reached(state: &mut State) -> bool {
         state.mandate = Some(Mandate { goal, hold, ..mandate });
         return true;
     }
+    let phase = mandate
+        .release
+        .or_else(|| state.active_name())
+        .and_then(|name| state.world.release(&name))
+        .map(|release| release.phase().word().to_lowercase());
     if let Some(running) = &mut state.running
         && running.outcome == RunningState::Running
         && running.action != Action::Hold
     {
         running.outcome = RunningState::Done;
-        "done".clone_into(&mut running.text);
+        running.text = phase.map_or_else(|| "done".to_owned(), |phase| format!("reached {phase}"));
     }
     false
 }

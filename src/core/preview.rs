@@ -50,8 +50,15 @@ impl<'a> Draft<'a> {
     }
 
     fn start(&mut self, command: &Command) -> (String, Confirm) {
+        if let Some(scope) = self.state.scope() {
+            let (name, phase) = (scope.release.name.clone(), scope.status().phase);
+            self.refuse(
+                "plan.active",
+                &format!("release {name} is under way in phase {phase}: finish it or roll it back first"),
+            );
+            return ("Start a release?".into(), Confirm::Yes);
+        }
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
-        self.refusals.extend(guard::driver(self.state, self.now).filter(|_| self.state.scope().is_some()));
         self.busy();
         let Some(request) = StartRequest::of(self.state, command) else {
             self.refuse("start.what", "name a version, or choose a proposed release");

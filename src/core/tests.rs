@@ -271,9 +271,12 @@ fn everything_that_speaks_against_a_start_is_said_at_once() {
 #[test]
 fn a_start_asks_for_the_version_and_promote_for_the_unlisted() {
     use super::Confirm;
+    let mut fresh = Bed::new();
+    let idle = fresh.open_desk("dana");
+    let asked = super::preview(&fresh.desks[idle].state, fresh.now, &start()).confirm;
+    assert_eq!(asked, Confirm::Type("2".into()));
     let (bed, desk) = baking();
     let confirm = |command: &Command| super::preview(&bed.desks[desk].state, bed.now, command).confirm;
-    assert_eq!(confirm(&start()), Confirm::Type("2".into()));
     assert_eq!(confirm(&next()), Confirm::Type("rest".into()));
     assert_eq!(confirm(&promote()), Confirm::Type("unlisted".into()));
     assert_eq!(confirm(&rollback()), Confirm::Yes);

@@ -187,6 +187,7 @@ impl Gate {
     pub fn amount(&self, value: f64) -> String {
         match self.kind {
             GateKind::ErrorRatio => format!("{:.2}%", value * 100.0),
+            GateKind::Latency { .. } if value >= 10.0 => format!("{value:.0}s"),
             GateKind::Latency { .. } => format!("{:.0}ms", value * 1000.0),
             GateKind::Restarts => format!("{value:.0}"),
             GateKind::Promql { .. } => format!("{value:.3}"),

@@ -117,7 +117,10 @@ impl App {
                 },
                 is_news = self.engine.step() => {
                     let second = self.engine.now().as_second();
-                    self.is_dirty |= is_news || second != self.drawn_second || self.ui.wanted_preview().is_some();
+                    self.is_dirty |= is_news
+                        || second != self.drawn_second
+                        || self.ui.wanted_preview().is_some()
+                        || self.ui.wake_at(self.elapsed_ms()).is_some();
                 }
                 () = sleep_until(self.due), if can_paint_later => {}
             }

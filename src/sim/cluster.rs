@@ -32,8 +32,8 @@ pub struct SimOptions {
     pub cluster: String,
     /// The user that in-process clients and the loopback token act as.
     pub user: String,
-    /// Where the loopback token comes from; must be unguessable when the cluster is served.
-    pub token_seed: [u8; 32],
+    /// Where the loopback token comes from, unguessable bytes of the caller's; without them the cluster is not served.
+    pub token_seed: Option<[u8; 32]>,
 }
 
 /// A running embedded cluster; it ends when this is dropped.
@@ -68,7 +68,7 @@ struct Guard {
 impl SimOptions {
     /// Options for a cluster that starts at this wall time and is not served.
     pub fn at(start: Timestamp) -> Self {
-        Self { start, cluster: "embedded".into(), user: "demo@embedded".into(), token_seed: [0; 32] }
+        Self { start, cluster: "embedded".into(), user: "demo@embedded".into(), token_seed: None }
     }
 }
 
@@ -118,7 +118,7 @@ impl Sim {
     /// Serves the cluster on a loopback listener, for kubectl and other processes; every request needs the token.
     ///
     /// # Errors
-    /// Fails when the listener is not on loopback or has no address.
+    /// Fails when the listener is not on loopback or the options hold no seed for the token.
     pub fn serve(&self, listener: TcpListener) -> io::Result<Served> {
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -127,7 +127,10 @@ impl Sim {
                 format!("the embedded cluster is only served on loopback, not on {address}"),
             ));
         }
-        let token = self.token();
+        let seed = self.options.token_seed.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the embedded cluster is not served without a token seed")
+        })?;
+        let token = token(&seed);
         let account = Account { user: self.options.user.clone(), rights: Rights::All };
         let guard = Arc::new(Guard { header: format!("Bearer {token}"), prefix: format!("/{token}/"), account });
         let guarded =
@@ -137,14 +140,10 @@ impl Sim {
             }));
         let stop = self.stop.clone();
         tokio::spawn(async move {
-            // Watches end by themselves when the cluster stops; open connections do not keep it alive.
-            tokio::select! {
-                () = stop.cancelled() => {}
-                served = async { axum::serve(listener, guarded).await } => {
-                    if let Err(why) = served {
-                        tracing::error!(%why, "the embedded cluster is no longer served");
-                    }
-                }
+            // Watches and requests that wait for ever end with the cluster, so every connection does.
+            let served = axum::serve(listener, guarded).with_graceful_shutdown(stop.cancelled_owned());
+            if let Err(why) = served.await {
+                tracing::error!(%why, "the embedded cluster is no longer served");
             }
         });
         let url = format!("http://{address}");
@@ -177,14 +176,6 @@ impl Sim {
             request.extensions_mut().insert(account.clone());
             next.run(request)
         }))
-    }
-
-    fn token(&self) -> String {
-        let digest = Sha256::digest(self.options.token_seed);
-        digest.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
     }
 
     fn kubeconfig(&self, url: &str, token: &str) -> io::Result<String> {
@@ -223,6 +214,13 @@ impl Drop for Sim {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+fn token(seed: &[u8; 32]) -> String {
+    Sha256::digest(seed).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn span(seconds: f64) -> Duration {

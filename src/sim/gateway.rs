@@ -96,10 +96,11 @@ impl Gateway {
             return;
         }
         let now = Instant::now();
-        self.data_due.get_or_insert(now + self.lag);
+        let lag = self.lag + self.traffic.gateway_lag();
+        self.data_due.get_or_insert(now + lag);
         // From half the lag to one and a half: earlier or later than the data plane.
         let factor = 0.5 + self.entropy.fraction();
-        self.status_due.get_or_insert(now + self.lag.mul_f64(factor));
+        self.status_due.get_or_insert(now + lag.mul_f64(factor));
     }
 
     fn act(&mut self) {

@@ -74,9 +74,20 @@ impl Chart<'_> {
 
     /// Returns the value at the upper edge: round, and above every sample and the limit.
     fn top(&self) -> f64 {
-        let samples = self.curves.iter().flat_map(|c| c.values.iter().flatten().copied());
-        let highest = samples.chain(self.limit).filter(|v| v.is_finite()).fold(0.0, f64::max);
+        let highest = self.highest().max(self.limit_in_sight().unwrap_or(0.0));
         round_up(if highest > 0.0 { highest * 1.1 } else { self.smallest() }).max(self.smallest())
+    }
+
+    fn highest(&self) -> f64 {
+        let samples = self.curves.iter().flat_map(|c| c.values.iter().flatten().copied());
+        samples.filter(|v| v.is_finite()).fold(0.0, f64::max)
+    }
+
+    /// Returns the limit, unless it is so far above every latency that these would lie on the floor.
+    fn limit_in_sight(&self) -> Option<f64> {
+        let limit = self.limit.filter(|limit| limit.is_finite() && *limit >= 0.0)?;
+        let far = self.unit == Unit::Seconds && limit > self.highest() * 8.0;
+        (!far).then_some(limit)
     }
 
     fn smallest(&self) -> f64 {
@@ -89,12 +100,12 @@ impl Chart<'_> {
 
     fn axis(&self, ink: &Ink, buf: &mut Buffer, area: Rect, top: f64) {
         let rail = if ink.ascii { "|" } else { "┤" };
-        let limit_row = self.limit.map(|limit| row_of(limit, top, area.height));
+        let limit_row = self.limit_in_sight().map(|limit| row_of(limit, top, area.height));
         for y in 0..area.height {
             let label = match y {
                 0 => self.label(top),
                 _ if y == area.height - 1 => "0".to_owned(),
-                _ if Some(y) == limit_row => self.limit.map(|limit| self.label(limit)).unwrap_or_default(),
+                _ if Some(y) == limit_row => self.limit_in_sight().map(|limit| self.label(limit)).unwrap_or_default(),
                 _ => String::new(),
             };
             put(
@@ -115,7 +126,7 @@ impl Chart<'_> {
     }
 
     fn draw_limit(&self, ink: &Ink, buf: &mut Buffer, plot: Rect, top: f64) {
-        let Some(limit) = self.limit else { return };
+        let Some(limit) = self.limit_in_sight() else { return };
         let dash = if ink.ascii { "-" } else { "╌" };
         let row = dash.repeat(usize::from(plot.width));
         put(buf, plot, row_of(limit, top, plot.height), &Line::from(ink.role(Role::Warn, &row)));
@@ -261,6 +272,17 @@ mod tests {
     #[test]
     fn round_steps_keep_the_scale_still() {
         assert_eq!([0.011, 0.0131, 0.9, 137.0, 420.0].map(round_up), [0.012, 0.016, 1.0, 160.0, 500.0]);
+    }
+
+    #[test]
+    fn a_latency_limit_far_away_does_not_flatten_the_line() {
+        let values = [Some(0.098); 8];
+        let curves = vec![Curve { values: &values, role: Role::New, dotted: false }];
+        let mut chart = Chart { curves, limit: Some(75.0), unit: Unit::Seconds, step: 1.0, now: None };
+        assert_eq!(chart.limit_in_sight(), None);
+        assert!(chart.top() < 0.2);
+        chart.limit = Some(0.25);
+        assert!(chart.limit_in_sight().is_some() && chart.top() > 0.25);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod creates;
 mod deletes;
+pub mod embedded;
 mod patches;
 pub mod rest;
 mod stage;
@@ -75,7 +76,7 @@ const ALL: &[(&str, Ask)] = table![
     patches::patch_cannot_change_the_uid,
     patches::patch_with_a_stale_version_conflicts,
     patches::merge_patch_with_a_stale_version_conflicts,
-    patches::merge_patch_with_another_uid_conflicts,
+    patches::merge_patch_with_another_uid_is_refused,
     patches::merge_patch_removes_by_null,
     patches::strategic_patch_merges_lists_by_key,
     patches::strategic_patch_of_a_custom_resource_is_unsupported,

@@ -137,7 +137,8 @@ pub async fn patch_of_a_missing_object_says_not_found(stage: &Stage) -> Result<V
 }
 
 pub async fn patch_cannot_change_the_uid(stage: &Stage) -> Result<Value> {
-    tried(stage, json!([{ "op": "replace", "path": "/metadata/uid", "value": NOBODY }])).await
+    let patch = json!([{ "op": "replace", "path": "/metadata/uid", "value": NOBODY }]);
+    both(stage, Patch::Json, &patch).await
 }
 
 pub async fn patch_with_a_stale_version_conflicts(stage: &Stage) -> Result<Value> {
@@ -152,10 +153,9 @@ pub async fn merge_patch_with_a_stale_version_conflicts(stage: &Stage) -> Result
     Ok(json!([said(&fresh), said(&stale)]))
 }
 
-pub async fn merge_patch_with_another_uid_conflicts(stage: &Stage) -> Result<Value> {
-    stage.create("httproutes", &stage.route()).await?;
+pub async fn merge_patch_with_another_uid_is_refused(stage: &Stage) -> Result<Value> {
     let body = json!({ "metadata": { "uid": NOBODY, "annotations": { "fence": "1" } } });
-    Ok(said(&stage.rest.patch(&stage.one("httproutes"), Patch::Merge, &body).await?))
+    both(stage, Patch::Merge, &body).await
 }
 
 pub async fn merge_patch_removes_by_null(stage: &Stage) -> Result<Value> {
@@ -205,6 +205,17 @@ pub async fn put_with_a_stale_version_conflicts(stage: &Stage) -> Result<Value> 
     made["spec"]["holderIdentity"] = json!("three");
     let stale = stage.rest.put(&stage.one("leases"), &made).await?;
     Ok(json!([said(&fresh), said(&stale), stage.read("leases").await?["spec"]["holderIdentity"]]))
+}
+
+/// Sends a patch to a fresh custom resource and to a fresh built-in one, which are not refused alike.
+async fn both(stage: &Stage, how: Patch, patch: &Value) -> Result<Value> {
+    stage.create("httproutes", &stage.route()).await?;
+    stage.create("configmaps", &stage.config(stage.name(), "one")).await?;
+    let mut out = Vec::new();
+    for resource in ["httproutes", "configmaps"] {
+        out.push(said(&stage.rest.patch(&stage.one(resource), how, patch).await?));
+    }
+    Ok(json!(out))
 }
 
 /// Sends a JSON Patch to a fresh route and returns what the server said.

@@ -129,13 +129,19 @@ impl Rest {
         Ok(watched)
     }
 
-    /// Sends any request; `content_type` may be empty.
+    /// Sends any JSON request; `content_type` may be empty.
     pub async fn send(&self, method: &str, path: &str, content_type: &str, body: Option<&Value>) -> Result<Answer> {
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.send_bytes(method, path, content_type, body).await
+    }
+
+    /// Sends any request at all.
+    pub async fn send_bytes(&self, method: &str, path: &str, content_type: &str, body: Vec<u8>) -> Result<Answer> {
         let mut request = http::Request::builder().method(method).uri(path).header("accept", "application/json");
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string().into_bytes()));
+        let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
         let response =
             self.client.send(request.body(body)?).await.wrap_err_with(|| format!("{method} {path} got no answer"))?;
         let code = response.status().as_u16();

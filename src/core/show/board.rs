@@ -127,7 +127,10 @@ fn unlisted_row(state: &State, scope: Option<&Scope<'_>>, verdict: &Verdict) -> 
         waves: (0, 1),
         ..RingRow::default()
     };
-    let Some(scope) = scope else { return row };
+    let Some(scope) = scope else {
+        row.now = Some(0);
+        return row;
+    };
     let new = scope.slot(Side::New);
     let last = scope.last_wave();
     let progress = progress(scope, last);

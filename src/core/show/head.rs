@@ -58,7 +58,7 @@ fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Head
         header.state = "BLOCKED".into();
         header.why.clone_from(&blocked.what);
         header.alarm = Some(Tone::Bad);
-    } else if let Some(hold) = &scope.release.spec.hold {
+    } else if let Some(hold) = scope.release.spec.hold.as_ref().filter(|_| !status.phase.is_backward()) {
         header.state = "HOLD".into();
         header.why = format!("by {}: {}", hold.by, hold.reason);
         header.alarm = Some(if hold.by.starts_with("gate ") { Tone::Bad } else { Tone::Warn });

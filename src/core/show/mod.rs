@@ -66,7 +66,8 @@ fn rings_of(state: &State) -> Vec<(String, u32, Vec<CustomerId>)> {
 
 fn exposure(state: &State) -> Exposure {
     let of = state.placed.customers.len();
-    let Some(scope) = state.scope() else { return Exposure { customers: 0, of, ..Exposure::default() } };
+    // Without a release nobody is on a new version: that is known, not missing.
+    let Some(scope) = state.scope() else { return Exposure { customers: 0, of, rps: Some(0.0), share: Some(0.0) } };
     let (old, new) = (scope.slot(Side::Old), scope.slot(Side::New));
     let rps = state.evidence.rate(new, Who::Everybody).or_else(|| {
         // No pod of the new slot has been sampled: nothing can go there while no rule names it with a weight.

@@ -156,7 +156,7 @@ impl Open {
         match (was, is) {
             (false, true) => self.push("ADDED", &change.new),
             (true, true) => self.push("MODIFIED", &change.new),
-            (true, false) => self.push("DELETED", &change.new),
+            (true, false) => self.push("DELETED", &departed(change)),
             (false, false) => {}
         }
     }
@@ -194,4 +194,11 @@ impl Open {
         line.push(b'\n');
         self.lines.push_back(line);
     }
+}
+
+/// What a watcher is told of an object that left: its last selected form, at the version of the change.
+fn departed(change: &Change) -> Value {
+    let mut object = change.old.as_ref().unwrap_or(&change.new).as_ref().clone();
+    object["metadata"]["resourceVersion"] = change.new["metadata"]["resourceVersion"].clone();
+    object
 }

@@ -218,6 +218,10 @@ fn update(target: Target<'_>, old: &Value, wanted: Value, context: &mut Context<
         return Err(Failure::conflict(resource, name, why));
     }
     let other = new["metadata"]["uid"].as_str().filter(|uid| old["metadata"]["uid"] != *uid);
+    if let (Some(_), Part::Main) = (other, part) {
+        let cause = Cause::invalid("metadata.uid", &new["metadata"]["uid"], "field is immutable");
+        return Err(Failure::invalid(resource, name, &[cause]));
+    }
     if let Some(uid) = other {
         let have = &old["metadata"]["uid"].as_str().unwrap_or_default();
         let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {have}");
@@ -253,11 +257,11 @@ fn update(target: Target<'_>, old: &Value, wanted: Value, context: &mut Context<
     if new == *old {
         return Ok(Step::Keep(new));
     }
+    grow_generation(resource, old, &mut new);
     if dry_run {
-        // Measured on the real server: the answer carries the old resourceVersion and generation.
+        // Measured on the real server: the answer carries the new generation, but the old resourceVersion.
         return Ok(Step::Keep(new));
     }
-    grow_generation(resource, old, &mut new);
     let doomed = new["metadata"]["deletionTimestamp"].is_string();
     let held = new["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
     let waits = new["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|s| s > 0);

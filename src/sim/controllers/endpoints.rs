@@ -73,10 +73,12 @@ fn ports(service: &Value, pod: Option<&Value>) -> Value {
         number => number.clone(),
     };
     let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+    // A named port is known from the pods only; without pods there is none.
     ports
-        .map(|p| {
+        .filter_map(|p| {
+            let port = resolve(&p["targetPort"]);
             let name = p["name"].as_str().unwrap_or_default();
-            json!({ "name": name, "port": resolve(&p["targetPort"]), "protocol": p["protocol"] })
+            (!port.is_null()).then(|| json!({ "name": name, "port": port, "protocol": p["protocol"] }))
         })
         .collect()
 }

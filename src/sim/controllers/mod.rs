@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+/// How often the node asks whether a process has crashed.
+const CRASHES_EVERY: Duration = Duration::from_millis(500);
+
 /// The controllers of workloads.
 pub struct Workloads {
     store: Arc<Store>,
@@ -52,21 +55,17 @@ impl Workloads {
         let mut next: Option<Instant> = None;
         loop {
             changes.mark_unchanged();
+            let crashed = self.node.restart_crashed();
             let due = next.is_some_and(|at| at <= Instant::now());
-            if self.concerned() || due {
+            if self.concerned() || crashed || due {
                 next = self.pass();
             }
-            let timer = async {
-                match next {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let look = Instant::now() + CRASHES_EVERY;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
-                () = timer => {}
+                () = sleep_until(next.map_or(look, |at| at.min(look))) => {}
             }
         }
     }

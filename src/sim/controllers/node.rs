@@ -84,6 +84,23 @@ impl Node {
         next
     }
 
+    /// Starts the containers again that have crashed; returns whether there were any.
+    pub fn restart_crashed(&mut self) -> bool {
+        let names = self.traffic.crashed();
+        if names.is_empty() {
+            return false;
+        }
+        let (_, pods) = self.store.list(&PODS);
+        for pod in pods.iter().filter(|p| names.iter().any(|name| name == name_of(p))) {
+            let Some(run) = self.runs.get_mut(uid_of(pod)) else { continue };
+            if matches!(run.phase, Stage::Running(_) | Stage::Ready) {
+                run.phase = Stage::Running(Instant::now() + self.start);
+                self.restart(pod);
+            }
+        }
+        true
+    }
+
     /// Tells the traffic model which processes run, if that has changed.
     fn report(&mut self) {
         let (_, pods) = self.store.list(&PODS);
@@ -229,6 +246,22 @@ impl Node {
         });
     }
 
+    fn restart(&self, pod: &Value) {
+        let now = self.store.clock().stamp();
+        self.containers(pod, false, &json!({ "running": { "startedAt": now } }));
+        self.change(pod, |object| {
+            for container in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+                let restarts = container["restartCount"].as_u64().unwrap_or(0) + 1;
+                container["restartCount"] = json!(restarts);
+                let ended = json!({ "exitCode": 1, "reason": "Error", "finishedAt": now });
+                container["lastState"] = json!({ "terminated": ended });
+            }
+            for kind in ["ContainersReady", "Ready"] {
+                set_condition(&mut object["status"]["conditions"], &now, json!({ "type": kind, "status": "False" }));
+            }
+        });
+    }
+
     fn terminated(&self, pod: &Value, code: i64) {
         let now = self.store.clock().stamp();
         let reason = if code == 0 { "Completed" } else { "Error" };
@@ -252,11 +285,12 @@ impl Node {
             let statuses: Value = containers
                 .iter()
                 .map(|c| {
-                    let known = object["status"]["containerStatuses"].as_array().into_iter().flatten();
-                    let restarts = known.filter(|s| s["name"] == c["name"]).find_map(|s| s["restartCount"].as_u64());
+                    let mut known = object["status"]["containerStatuses"].as_array().into_iter().flatten();
+                    let known = known.find(|s| s["name"] == c["name"]).cloned().unwrap_or_default();
                     json!({
                         "name": c["name"], "image": c["image"], "imageID": "", "ready": ready, "started": running,
-                        "restartCount": restarts.unwrap_or(0), "state": state, "lastState": {},
+                        "restartCount": known["restartCount"].as_u64().unwrap_or(0), "state": state,
+                        "lastState": known.get("lastState").cloned().unwrap_or_else(|| json!({})),
                     })
                 })
                 .collect();

@@ -23,6 +23,8 @@ struct FakeTraffic {
     pods: Mutex<Vec<LivePod>>,
     open: Mutex<BTreeMap<String, u64>>,
     killed: Mutex<Vec<String>>,
+    crashed: Mutex<Vec<String>>,
+    lag: Mutex<Duration>,
 }
 
 impl Traffic for FakeTraffic {
@@ -43,6 +45,14 @@ impl Traffic for FakeTraffic {
         self.open.lock().unwrap().remove(pod).unwrap_or(0)
     }
 
+    fn crashed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.crashed.lock().unwrap())
+    }
+
+    fn gateway_lag(&self) -> Duration {
+        *self.lag.lock().unwrap()
+    }
+
     fn prometheus(&self, path: &str, query: &str) -> (u16, Value) {
         (200, json!({ "status": "success", "data": { "path": path, "query": query } }))
     }
@@ -61,7 +71,8 @@ fn scenario() -> Scenario {
 
 fn rig() -> Rig {
     let traffic = Arc::new(FakeTraffic::default());
-    let options = SimOptions::at("2026-11-23T10:00:00Z".parse().unwrap());
+    let start = "2026-11-23T10:00:00Z".parse().unwrap();
+    let options = SimOptions { token_seed: Some([7; 32]), ..SimOptions::at(start) };
     let sim = Sim::start(&scenario(), traffic.clone(), options).expect("the scenario is accepted");
     let client = sim.client("trackx");
     Rig { sim, traffic, client }

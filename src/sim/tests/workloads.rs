@@ -157,6 +157,23 @@ async fn a_deleted_pod_is_replaced_and_a_forced_delete_kills() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_crashed_container_restarts_is_counted_and_gets_ready_again() {
+    let rig = rig();
+    let name = busy(&rig, 0);
+    rig.traffic.crashed.lock().unwrap().push(name.clone());
+    pass(1).await;
+    let container = |pod: &Value| pod["status"]["containerStatuses"][0].clone();
+    let pod = container(&rig.get("Pod", &name).await);
+    assert_eq!((&pod["restartCount"], &pod["ready"]), (&json!(1), &json!(false)));
+    assert_eq!(live(&rig, "4.11.8"), 3);
+    pass(4).await;
+    let pod = container(&rig.get("Pod", &name).await);
+    assert_eq!((&pod["restartCount"], &pod["ready"]), (&json!(1), &json!(true)));
+    assert_eq!(pod["lastState"]["terminated"]["exitCode"], 1);
+    assert_eq!(live(&rig, "4.11.8"), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_belongs_to_a_deleted_deployment_goes_with_it() {
     let rig = rig();
     rig.api("Deployment").delete("trackx", &DeleteParams::default()).await.unwrap();
@@ -170,14 +187,15 @@ async fn what_belongs_to_a_deleted_deployment_goes_with_it() {
 #[tokio::test(start_paused = true)]
 async fn weights_become_live_after_the_lag_and_the_status_follows_on_its_own() {
     let rig = rig();
+    *rig.traffic.lag.lock().unwrap() = Duration::from_secs(3);
     let begin = Instant::now();
     let patch = json!([{"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 100}]);
     let patch: Patch<()> = Patch::Json(serde_json::from_value(patch).unwrap());
     let changed = rig.api("HTTPRoute").patch("trackx", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!(rig.traffic.routes.lock().unwrap().len(), 1);
-    pass(5).await;
+    pass(9).await;
     let (at, routes) = rig.traffic.routes.lock().unwrap().last().cloned().unwrap();
-    assert_eq!((at - begin).as_secs_f64().round(), 2.0);
+    assert_eq!((at - begin).as_secs_f64().round(), 5.0);
     assert_eq!(routes[0]["spec"]["rules"][0]["backendRefs"][1]["weight"], 100);
     let route = rig.get("HTTPRoute", "trackx").await;
     for condition in route["status"]["parents"][0]["conditions"].as_array().unwrap() {

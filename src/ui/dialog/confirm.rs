@@ -252,7 +252,7 @@ impl Confirming {
 }
 
 fn fact_rows(scene: &Scene, fact: &Fact, room: usize) -> Vec<Row> {
-    const LABEL: usize = 11;
+    const LABEL: usize = 13;
     let role = role_of(Some(fact.tone));
     let lines = scene.ink.wrap(&fact.text, room.saturating_sub(LABEL + 4));
     let row = |(i, line): (usize, &String)| {

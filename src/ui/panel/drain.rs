@@ -23,7 +23,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
         title.push(proof(scene));
     }
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
-    let feet = feet(scene, inner.height);
+    let feet = feet(scene, inner.width, inner.height);
     let plot = inner.height.saturating_sub(feet.len() as u16);
     chart.draw(&scene.ink, buf, Rect { height: plot, ..inner });
     for (i, foot) in feet.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
         pieces.push(proof(scene));
     }
     pieces.push(scene.ink.text(" "));
-    pieces.extend(figures(scene));
+    pieces.extend(figures(scene, width));
     pieces.push(scene.ink.text("  "));
     pieces.push(headline(scene));
     let used: usize = pieces.iter().map(Piece::width).sum();
@@ -49,9 +49,9 @@ pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
     Row::from(pieces)
 }
 
-fn feet(scene: &Scene, height: u16) -> Vec<Row> {
+fn feet(scene: &Scene, width: u16, height: u16) -> Vec<Row> {
     let drain = &scene.view.drain;
-    let mut feet = vec![Row::from(figures(scene))];
+    let mut feet = vec![Row::from(figures(scene, width))];
     if height >= 5 {
         feet.push(Row::from(headline(scene)));
     }
@@ -67,22 +67,33 @@ fn feet(scene: &Scene, height: u16) -> Vec<Row> {
     feet
 }
 
-fn figures(scene: &Scene) -> Vec<Piece> {
+/// Writes the numbers; where they would be cut, closer together and without the time used, which line two shows.
+fn figures(scene: &Scene, width: u16) -> Vec<Piece> {
+    let roomy = numbers(scene, true);
+    if roomy.iter().map(Piece::width).sum::<usize>() <= usize::from(width) { roomy } else { numbers(scene, false) }
+}
+
+fn numbers(scene: &Scene, is_roomy: bool) -> Vec<Piece> {
     let ink = &scene.ink;
     let DrainRow { side, inflight, oldest, eta, patience, .. } = &scene.view.drain;
     if side.is_none() {
         return vec![ink.role(Role::Dim, " no version is being left")];
     }
+    let gap = if is_roomy { "  " } else { " " };
     let open = inflight.is_none_or(|n| n > 0);
     let mut pieces = vec![ink.maybe(open.then_some(Role::Drain), &format!(" {} open", num::count(*inflight)))];
     if open {
-        pieces.push(ink.text(&format!("  oldest {}", num::oldest(*oldest))));
+        pieces.push(ink.text(&format!("{gap}oldest {}", num::oldest(*oldest))));
+    }
+    if open && (eta.is_some() || patience.is_some()) {
         let eta = eta.map_or(num::UNKNOWN.to_owned(), |s| format!("~{}", num::age(s)));
-        pieces.push(ink.text(&format!("  ETA {eta}")));
+        pieces.push(ink.text(&format!("{gap}ETA {eta}")));
     }
     if let Some((limit, used)) = patience {
         let role = (used > limit).then_some(Role::Bad);
-        pieces.push(ink.maybe(role, &format!("  {} of {}", num::age(*used), num::span(*limit))));
+        let limit = num::span(*limit);
+        let text = if is_roomy { format!("{gap}{} of {limit}", num::age(*used)) } else { format!(" ≤{limit}") };
+        pieces.push(ink.maybe(role, &text));
     }
     pieces
 }
@@ -94,7 +105,9 @@ fn headline(scene: &Scene) -> Piece {
     }
     let role = if *proven { Role::Ok } else { Role::Drain };
     let more = if missing.len() > 1 { format!(" (+{})", missing.len() - 1) } else { String::new() };
-    let text = if headline.is_empty() { num::UNKNOWN } else { headline.as_str() };
+    // The title says whether it is proven.
+    let text = headline.trim_start_matches("not proven: ").trim_start_matches("proven: ");
+    let text = if text.is_empty() { num::UNKNOWN } else { text };
     scene.ink.role(role, &format!(" {} {text}{more}", scene.ink.glyph(role)))
 }
 

@@ -55,6 +55,13 @@ pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow) -> Vec<Piece> {
     pieces
 }
 
+/// Writes a gate's verdict with its limit, where there is no room for more.
+fn gate_in_short(scene: &Scene, gate: &GateRow) -> Piece {
+    let role = verdict_role(&gate.verdict).unwrap_or(Role::Dim);
+    let since = gate.since.map(|s| format!(" {}", num::age(s))).unwrap_or_default();
+    scene.ink.role(role, &format!("{} {} ≤{}{since}", scene.ink.glyph(role), gate.verdict.word(), gate.limit))
+}
+
 struct Content<'a> {
     word: &'a str,
     graph: &'a Graph,
@@ -83,17 +90,16 @@ fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
     let mut feet = Vec::new();
     let mut figures = vec![ink.text(" ")];
     figures.extend(last(scene, graph, content.unit));
-    let gate = content.gate.map(|gate| gate_pieces(scene, gate));
-    match gate {
+    match content.gate {
         Some(gate) if inner.height >= 5 => {
             feet.push(Row::from(figures));
             let mut row = vec![ink.text(" ")];
-            row.extend(gate);
+            row.extend(gate_pieces(scene, gate));
             feet.push(Row::from(row));
         }
         Some(gate) => {
-            figures.push(ink.text("  "));
-            figures.extend(gate);
+            figures.push(ink.text(" "));
+            figures.push(gate_in_short(scene, gate));
             feet.push(Row::from(figures));
         }
         None => feet.push(Row::from(figures)),
@@ -115,7 +121,7 @@ fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
     let over = if over { Role::Bad } else { Role::New };
     vec![
         scene.ink.role(over, &format!("new {}", write(graph.last.0))),
-        scene.ink.text("  "),
+        scene.ink.text(" "),
         scene.ink.role(Role::Old, &format!("old {}", write(graph.last.1))),
     ]
 }

@@ -92,7 +92,7 @@ pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize) -> Row {
     let head: Vec<Piece> = vec![
         ink.role(Role::Dim, &format!(" {:8} ", scene.clock.short(entry.at()))),
         ink.maybe(role, &format!("{sign} ")),
-        ink.text(&format!("{} ", ink.left(who, who_width))),
+        ink.text(&format!("{} ", ink.left(short(who, who_width), who_width))),
     ];
     let used: usize = head.iter().map(Piece::width).sum();
     let text = ink.fit(&entry.text(), width.saturating_sub(used));
@@ -100,4 +100,9 @@ pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize) -> Row {
     let mut pieces = head;
     pieces.push(ink.maybe(bad.then_some(Role::Bad), &text));
     Row::from(pieces)
+}
+
+/// Shortens `user@host` to the user where both do not fit.
+fn short(who: &str, width: usize) -> &str {
+    if who.chars().count() <= width { who } else { who.split('@').next().unwrap_or(who) }
 }

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 /// Writes what a rollback would do now.
 pub(in crate::ui) fn way_out(scene: &Scene, width: u16) -> Row {
     let key = scene.key(Action::Rollback);
-    let head = if key.is_empty() { " way out: ".to_owned() } else { format!(" way out ({key}): ") };
+    let head = if key.is_empty() { " way out: ".to_owned() } else { format!(" {key}  ") };
     let room = usize::from(width).saturating_sub(head.len());
     if scene.view.way_out.is_empty() {
         return Row::from(scene.ink.role(Role::Dim, &format!("{head}nothing to roll back")));

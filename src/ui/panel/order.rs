@@ -9,7 +9,9 @@ use crate::ui::theme::Role;
 /// Writes the order as at most `most` rows, at least one; none when there is nothing to say.
 pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
     let most = usize::from(most.max(1));
-    let Some(order) = &scene.view.running else { return Vec::new() };
+    let Some(order) = scene.view.running.as_ref().filter(|order| !is_in_advice(scene, order)) else {
+        return Vec::new();
+    };
     let (role, texts) = sentences(scene, order, most);
     let width = usize::from(width).saturating_sub(4);
     let wrapped: Vec<String> = texts.iter().flat_map(|text| scene.ink.wrap(text, width)).collect();
@@ -32,10 +34,7 @@ fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<Strin
             let elapsed = elapsed.map_or(num::UNKNOWN.to_owned(), num::age);
             (Role::Drain, vec![format!("{what}, for {elapsed}: {}", order.text)])
         }
-        RunningState::Done => {
-            let text = if order.text.is_empty() { String::new() } else { format!(": {}", order.text) };
-            (Role::Ok, vec![format!("{what}: done{text}")])
-        }
+        RunningState::Done => (Role::Ok, vec![format!("{what}: done")]),
         RunningState::Refused { why } if most <= 2 => {
             let why: Vec<&str> = why.iter().map(|refusal| refusal.text.as_str()).collect();
             (Role::Bad, vec![format!("{what} REFUSED: {}", why.join("; "))])
@@ -50,6 +49,11 @@ fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<Strin
             (Role::Bad, vec![format!("{what} STOPPED before its end ({esc} puts this away): {why}")])
         }
     }
+}
+
+/// Tells whether the advice says the same: while work is under way, what is waited for is the advice.
+fn is_in_advice(scene: &Scene, order: &RunningRow) -> bool {
+    order.outcome == RunningState::Running && !order.text.is_empty() && scene.view.advice.text.contains(&order.text)
 }
 
 fn reasons(count: usize) -> String {

@@ -9,6 +9,9 @@ use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// The most sentences about the drain.
+const MISSING: usize = 3;
+
 /// Returns the rows the panel would like to have.
 pub(in crate::ui) fn height(scene: &Scene) -> u16 {
     u16::try_from(rows(scene).len()).unwrap_or(u16::MAX - 2) + 2
@@ -34,10 +37,16 @@ fn rows(scene: &Scene) -> Vec<Row> {
         rows.push(Row::from(pieces));
     }
     let missing = &scene.view.drain.missing;
+    let more = missing.len().saturating_sub(MISSING);
     if !missing.is_empty() {
         rows.push(Row::default());
     }
-    rows.extend(missing.iter().map(|text| Row::from(scene.ink.role(Role::Drain, &format!("  drain: {text}")))));
+    rows.extend(
+        missing.iter().take(MISSING).map(|text| Row::from(scene.ink.role(Role::Drain, &format!("  drain: {text}")))),
+    );
+    if more > 0 {
+        rows.push(Row::from(scene.ink.role(Role::Drain, &format!("  drain: and {more} more"))));
+    }
     rows
 }
 

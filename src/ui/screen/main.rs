@@ -78,7 +78,7 @@ fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Sh
     rings::draw(scene, buf, top, shown.ring);
     if tall && rest.height >= 22 {
         let events_rows = (rest.height / 6).clamp(4, 9);
-        let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(9).max(8));
+        let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(12).max(8));
         let (charts, below) = split(rest, rest.height - lists - events_rows);
         draw_charts(scene, buf, charts);
         let (middle, last) = split(below, lists);

@@ -376,6 +376,15 @@ fn a_refused_order_stays_until_it_is_put_away_and_a_done_one_goes_by_itself() {
 }
 
 #[test]
+fn work_under_way_is_said_once() {
+    let mut desk = Desk::new(views::shifting());
+    let text = desk.view.running.clone().unwrap().text;
+    assert!(desk.draw().contains(&format!("next wave, for 4s: {text}")));
+    desk.view.advice.text = format!("next wave: {text} (4s)");
+    assert_eq!(desk.draw().matches(&text).count(), 1);
+}
+
+#[test]
 fn customers_are_narrowed_by_a_text_and_the_selection_stays_on_its_customer() {
     let mut desk = Desk::new(views::held());
     desk.press("c j j j");

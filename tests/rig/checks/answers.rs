@@ -1,19 +1,14 @@
 //! The behaviours of the real API server, against the committed ones and against the embedded server's.
 
 use super::figure;
-use crate::behaviours::{Answers, ask, committed, differences, golden};
+use crate::behaviours::{Answers, ask, committed, count, differences, embedded, golden};
 use crate::cluster::Cluster;
 use color_eyre::eyre::{Result, ensure};
-use serde_json::json;
-
-/// The namespace in which the server is asked.
-const NAMESPACE: &str = "behaviours";
 
 /// Asks the real server everything; `bless` keeps its answers as the golden ones.
 pub async fn run(cluster: &Cluster, bless: bool) -> Result<()> {
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
-    cluster.rest.post("/api/v1/namespaces", &namespace).await?.ok()?;
-    let real = ask(&cluster.rest, NAMESPACE).await?;
+    embedded::make_namespace(&cluster.rest).await?;
+    let real = ask(&cluster.rest, embedded::NAMESPACE).await?;
     let stopped: Vec<String> = real
         .iter()
         .filter(|(_, answer)| answer.as_str().is_some_and(|text| text.starts_with("stopped:")))
@@ -30,6 +25,10 @@ pub async fn run(cluster: &Cluster, bless: bool) -> Result<()> {
         "the real server answers otherwise than tests/behaviours/real.json says (--bless rewrites it):\n{}",
         stale.join("\n")
     );
+    let (_sim, rest) = embedded::start().await?;
+    let other = differences(&real, &ask(&rest, embedded::NAMESPACE).await?);
+    figure("rig.behaviours_equal", count() - other.len(), &format!("of_{}", count()));
+    ensure!(other.is_empty(), "the embedded server answers otherwise:\n{}", other.join("\n"));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The pod that Envoy Gateway asks for: the real Envoy with the arguments and certificates of its Deployment.
 
-use super::kubelet::{Inner, lock};
+use super::kubelet::Inner;
 use super::{get, with_mounts};
 use crate::behaviours::rest::Rest;
 use color_eyre::eyre::{Result, bail, eyre};
@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::{ConfigMap, EnvVar, Pod, Secret};
 use kube::{Api, ResourceExt};
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The name Envoy looks its control plane up by, trailing dot included; there is no cluster DNS.
@@ -16,9 +15,6 @@ const CONTROL_PLANE: &str = "envoy-gateway.envoy-gateway-system.svc.cluster.loca
 
 /// Where Envoy says that it is ready.
 const READY: &str = "127.0.0.1:19003";
-
-/// Numbers the shared memory regions of Envoys that run at the same time.
-static NEXT: Mutex<u32> = Mutex::new(0);
 
 /// Whether a pod is Envoy Gateway's proxy.
 pub fn is_proxy(pod: &Pod) -> bool {
@@ -38,13 +34,9 @@ pub async fn start(inner: &Inner, pod: &Pod) -> Result<String> {
     for (file, text) in config.data.unwrap_or_default() {
         fs::write(home.join("sds").join(file), text)?;
     }
-    let number = {
-        let mut next = lock(&NEXT);
-        *next += 1;
-        *next
-    };
     let mut command = with_mounts(&home, &inner.bin.join("envoy"));
-    command.args(arguments(pod)?).args(["--concurrency", "2", "--base-id", &number.to_string()]);
+    // Hot restart would share memory with the Envoys of other runs on this machine.
+    command.args(arguments(pod)?).args(["--concurrency", "2", "--disable-hot-restart"]);
     inner.supervisor.spawn(&name, command)?;
     let begun = Instant::now();
     while get(READY, "/ready").await.is_err() {
