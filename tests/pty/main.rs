@@ -1,0 +1,97 @@
+//! The real program in real time on a real pseudo terminal. Run by name: `cargo test --test pty`.
+
+#[path = "../robot/mod.rs"]
+mod robot;
+mod terminal;
+
+use robot::Robot;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use terminal::{Next, Terminal};
+
+const SOON: Duration = Duration::from_secs(30);
+const SMALL: (u16, u16) = (80, 24);
+
+fn demo(size: (u16, u16)) -> Terminal {
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/short.toml");
+    Terminal::start(&["demo", "--scenario", scenario], size)
+}
+
+#[test]
+fn the_demo_opens_and_leaving_brings_the_terminal_back() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("STANDBY", SOON);
+    terminal.wait_for("4.11.8", SOON);
+    terminal.type_text("q");
+    assert_eq!(terminal.exit_code(), 0);
+    terminal.wait_for("No release is under way.", SOON);
+    terminal.assert_restored();
+}
+
+#[test]
+fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let mut terminal = demo(SMALL);
+        terminal.wait_for("STANDBY", SOON);
+        terminal.signal(signal);
+        assert_eq!(terminal.exit_code(), 17, "{signal}");
+        terminal.wait_for("ended by a signal", SOON);
+        terminal.assert_restored();
+    }
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_program() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("STANDBY", SOON);
+    terminal.take_away();
+    terminal.exit_code();
+}
+
+#[test]
+fn the_log_is_readable_for_its_owner_alone() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("STANDBY", SOON);
+    terminal.type_text("q");
+    terminal.exit_code();
+    let folder = terminal.home().join(".local/state/pilothouse");
+    let logs: Vec<_> = std::fs::read_dir(&folder).expect("the log's folder").map(|entry| entry.unwrap()).collect();
+    assert!(!logs.is_empty());
+    for log in logs {
+        assert_eq!(log.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", log.path());
+    }
+}
+
+#[test]
+fn a_robot_takes_a_release_to_done_in_real_time() {
+    play(None, "DONE");
+}
+
+#[test]
+fn a_robot_rolls_a_release_back_in_real_time() {
+    play(Some(1), "ROLLED BACK");
+}
+
+#[test]
+fn without_a_cluster_the_demo_is_suggested() {
+    let mut terminal = Terminal::start(&[], SMALL);
+    assert_eq!(terminal.exit_code(), 3);
+    terminal.wait_for("pilothouse demo", SOON);
+    terminal.assert_restored();
+}
+
+fn play(roll_back_after: Option<u32>, state: &str) {
+    let mut terminal = demo((160, 45));
+    let mut robot = Robot::new("4.12.0", roll_back_after);
+    let mut seen_end = false;
+    terminal.play(Duration::from_secs(300), |screen| {
+        seen_end |= screen.contains(state);
+        match robot.step(screen) {
+            Some(keys) => Next::Type(keys.iter().map(ToString::to_string).collect()),
+            None if robot.finished => Next::Done,
+            None => Next::Look,
+        }
+    });
+    assert!(robot.refusals.is_empty(), "{:?}", robot.refusals);
+    assert!(seen_end, "the screen never said {state}:\n{}", terminal.screen());
+}
