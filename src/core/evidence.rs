@@ -349,10 +349,7 @@ impl Evidence {
 
 impl PodEvidence {
     /// Returns the counters of finished requests of these customers; one customer's are found, not searched.
-    fn finished_by<'a>(
-        &'a self,
-        who: Who<'a>,
-    ) -> Box<dyn Iterator<Item = FinishedTrack<'a>> + 'a> {
+    fn finished_by<'a>(&'a self, who: Who<'a>) -> Box<dyn Iterator<Item = FinishedTrack<'a>> + 'a> {
         match who {
             Who::Customer(customer) => {
                 let range = (Some(customer.clone()), false)..=(Some(customer.clone()), true);
