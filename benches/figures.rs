@@ -56,10 +56,8 @@ fn component() -> Component {
 
 fn waves(customers: usize) -> Vec<Wave> {
     let ids: Vec<CustomerId> = (0..customers).map(|i| CustomerId::new(format!("customer-{i:05}"))).collect();
-    let mut waves: Vec<Wave> = ids
-        .chunks(customers.div_ceil(6))
-        .map(|part| Wave { ring: "main".into(), customers: part.to_vec() })
-        .collect();
+    let mut waves: Vec<Wave> =
+        ids.chunks(customers.div_ceil(6)).map(|part| Wave { ring: "main".into(), customers: part.to_vec() }).collect();
     waves.push(Wave { ring: "unlisted".into(), customers: Vec::new() });
     waves
 }
