@@ -27,6 +27,9 @@ pub struct Evidence {
 /// Slot, pod, customer, and whether the requests failed.
 type FinishedKey<'a> = (Slot, &'a str, Option<CustomerId>, bool);
 
+/// A counter of finished requests: of whom, whether they failed, and the series.
+type FinishedTrack<'a> = (&'a (Option<CustomerId>, bool), &'a Track);
+
 /// What the graphs show of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shown {
@@ -346,10 +349,7 @@ impl Evidence {
 
 impl PodEvidence {
     /// Returns the counters of finished requests of these customers; one customer's are found, not searched.
-    fn finished_by<'a>(
-        &'a self,
-        who: Who<'a>,
-    ) -> Box<dyn Iterator<Item = (&'a (Option<CustomerId>, bool), &'a Track)> + 'a> {
+    fn finished_by<'a>(&'a self, who: Who<'a>) -> Box<dyn Iterator<Item = FinishedTrack<'a>> + 'a> {
         match who {
             Who::Customer(customer) => {
                 let range = (Some(customer.clone()), false)..=(Some(customer.clone()), true);

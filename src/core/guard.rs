@@ -47,6 +47,12 @@ pub fn driver(state: &State, now: Timestamp) -> Option<Refusal> {
 /// Refuses forward acts on an old picture of the cluster.
 pub fn kube_fresh(state: &State, now: Timestamp) -> Option<Refusal> {
     let (kind, age) = oldest_kube(state, now);
+    if let Some(name) = &state.watched
+        && !state.world.source(ResourceKind::ConfigMap).listed
+    {
+        let why = why_failed(state, ResourceKind::ConfigMap);
+        return Some(Refusal::new("guard.stale-kube", format!("ConfigMap {name} has not been read yet{why}")));
+    }
     match age {
         Some(age) if age <= KUBE_LIMIT => None,
         Some(age) => Some(Refusal::new(

@@ -54,7 +54,7 @@ pub fn on_command(state: &mut State, now: Timestamp, command: &Command, mark: Op
     state.mandate = Some(Mandate {
         goal,
         by: state.who(),
-        reason: reason.clone(),
+        reason,
         hold,
         release: state.active_name(),
         no_traffic: no_traffic(command),

@@ -325,7 +325,7 @@ impl<'a> Draft<'a> {
         self.refusals.extend(guard::baked(&scope, self.state.server_now(self.now)));
         self.refusals.extend(guard::gates(self.state, &scope, self.now, accept));
         if scope.status().phase != Phase::Preparing {
-            self.refusals.extend(guard::metrics_fresh(self.state, &scope, self.state.server_now(self.now)));
+            self.refusals.extend(guard::metrics_fresh(self.state, &scope, self.now));
             self.refusals.extend(guard::target_ready(&scope));
         }
         Some(scope)

@@ -3,8 +3,8 @@
 use super::evidence::{Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
-use crate::model::{CustomerId, Side, Slot, StreamKind, StreamPolicy, Timestamp};
-use crate::routing::{Acceptance, acceptance};
+use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
+use crate::routing::{Acceptance, NO_ENDPOINTS, acceptance};
 use std::collections::BTreeSet;
 
 /// Whether nothing is open on a slot any more.
@@ -47,8 +47,10 @@ pub enum Verified {
 pub fn routes_accepted(scope: &Scope<'_>) -> Acceptance {
     let mut pending = None;
     let mut bad = Vec::new();
+    // Placeholder rules, which no request matches, go on naming the slot that was retired on purpose.
+    let expected = (scope.status().phase == Phase::Cleaning).then_some(NO_ENDPOINTS);
     for route in scope.base().into_iter().chain(scope.managed()) {
-        match acceptance(route) {
+        match acceptance(route, expected) {
             Acceptance::Accepted => {}
             Acceptance::Pending(why) => pending = pending.or(Some(why)),
             Acceptance::Bad(why) => bad.extend(why),

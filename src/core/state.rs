@@ -159,7 +159,7 @@ impl State {
 
     /// Returns the server's time, as well as it is known.
     pub(super) fn server_now(&self, now: Timestamp) -> Timestamp {
-        self.skew.map_or(now, |skew| now + skew.server.duration_since(skew.local))
+        now + self.skew.map_or(jiff::SignedDuration::ZERO, ahead)
     }
 
     /// Returns the name of the plan this console works on.
@@ -280,6 +280,22 @@ impl State {
     }
 }
 
+/// Returns how far the server's clock is ahead of ours, the smallest value that the answer allows.
+///
+/// A `Date` has whole seconds (RFC 9110, 5.6.7): the server's time was anywhere in the second that it names. Taking its
+/// beginning would put a shift up to a second before the samples that show its effect.
+fn ahead(skew: Skew) -> jiff::SignedDuration {
+    let least = skew.server.duration_since(skew.local);
+    let most = least + jiff::SignedDuration::from_secs(1);
+    if least > jiff::SignedDuration::ZERO {
+        least
+    } else if most < jiff::SignedDuration::ZERO {
+        most
+    } else {
+        jiff::SignedDuration::ZERO
+    }
+}
+
 /// Takes in one event and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
     let mut effects = Vec::new();
@@ -312,4 +328,19 @@ pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Previ
 /// Computes what the screens show.
 pub fn view(state: &State, now: Timestamp) -> super::View {
     super::show::view(state, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_of_whole_seconds_moves_no_clock_that_may_be_right() {
+        let ahead_by = |server: &str, local: &str| {
+            ahead(Skew { server: server.parse().unwrap(), local: local.parse().unwrap() }).as_millis()
+        };
+        assert_eq!(ahead_by("2026-01-01T00:00:05Z", "2026-01-01T00:00:05.900Z"), 0);
+        assert_eq!(ahead_by("2026-01-01T00:00:07Z", "2026-01-01T00:00:05.900Z"), 1100);
+        assert_eq!(ahead_by("2026-01-01T00:00:03Z", "2026-01-01T00:00:05.900Z"), -1900);
+    }
 }

@@ -313,7 +313,7 @@ impl Bed {
             let object = &self.objects[&target];
             let generation = object["metadata"]["generation"].clone();
             let status = match target.kind {
-                ResourceKind::HTTPRoute => accepted(&generation),
+                ResourceKind::HTTPRoute => accepted(&generation, self.lacks_endpoints(object)),
                 ResourceKind::Deployment => {
                     let n = &object["spec"]["replicas"];
                     json!({ "observedGeneration": generation, "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n })
@@ -345,6 +345,15 @@ impl Bed {
                 self.put(ResourceKind::EndpointSlice, slice);
             }
         }
+    }
+
+    /// Whether a rule gives weight to a slot without pods; Envoy Gateway says so in the status.
+    fn lacks_endpoints(&self, route: &Value) -> bool {
+        let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+        rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten()).any(|backend| {
+            let name = backend["name"].as_str().unwrap_or_default();
+            backend["weight"].as_u64() != Some(0) && name.starts_with("shop-") && self.replicas(name) == 0
+        })
     }
 
     /// Counts two requests a second of each customer where the live routes send them, and makes a round of metrics.
@@ -395,9 +404,14 @@ fn refuse(code: u16, reason: &str) -> Outcome {
     Outcome::NotApplied(Rejection { code, reason: reason.into(), message: "test".into(), causes: Vec::new() })
 }
 
-fn accepted(generation: &Value) -> Value {
-    let condition = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": generation });
-    json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": [condition("Accepted"), condition("ResolvedRefs")] }] })
+fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
+    let condition =
+        |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
+    let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
+    if lacks_endpoints {
+        conditions.push(condition(routing::NO_ENDPOINTS, "False"));
+    }
+    json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }
 
 fn pod(name: &str, slot: &str) -> Value {

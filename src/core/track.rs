@@ -98,7 +98,7 @@ mod tests {
         let t = track(&[(1, 3.0), (5, 0.0), (9, 0.0)]);
         assert_eq!(t.peak(4, 9), Some(3.0));
         assert_eq!(t.peak(5, 9), Some(0.0));
-        let mut forgetful = t.clone();
+        let mut forgetful = t;
         forgetful.forget(6);
         assert_eq!(forgetful.peak(6, 9), Some(0.0));
     }

@@ -352,7 +352,7 @@ mod tests {
         wider["spec"]["hostnames"] = Value::Null;
         wider["spec"]["parentRefs"] = json!([{"name": "internal"}]);
         assert_eq!(checks(&our, &[&wider]), [""; 0], "another gateway");
-        let mut wild = our.clone();
+        let mut wild = our;
         wild["spec"]["hostnames"] = json!(["*.example.com"]);
         let narrow = neighbour(YOUNGER, json!({}));
         assert_eq!(checks(&wild, &[&narrow]), ["route.not-governed"], "a more specific hostname takes all");

@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(checks(&compiled(&from, &[&listed], &waves(&[3])).unwrap_err()), ["route.equal-match"]);
         let layout = compiled(&from, &[&stranger], &waves(&[3])).unwrap();
         assert!(layout.warnings.iter().any(|w| w.check == "route.not-governed" && w.text.contains("somebody")));
-        let mut elsewhere = listed.clone();
+        let mut elsewhere = listed;
         elsewhere["spec"]["hostnames"] = json!(["other.example.com"]);
         assert!(compiled(&from, &[&elsewhere], &waves(&[3])).is_ok());
     }

@@ -34,5 +34,5 @@ pub use marks::{
 pub use owned::owned_hash;
 pub use patch::{Edit, Fence, PatchError, Rules, apply, patch};
 pub use rivals::not_governed;
-pub use status::{Acceptance, acceptance};
+pub use status::{Acceptance, NO_ENDPOINTS, acceptance};
 pub use table::{Hit, Request, Table, winner};

@@ -182,7 +182,7 @@ mod tests {
             *changed.pointer_mut(pointer).unwrap() = value;
             assert_ne!(hash(&changed), before, "{pointer}");
         }
-        let mut noise = object.clone();
+        let mut noise = object;
         noise["status"] = json!({"replicas": 2});
         noise["metadata"]["generation"] = json!(4);
         assert_eq!(hash(&noise), before);

@@ -366,7 +366,7 @@ mod tests {
         let after = apply(&live, &ops).unwrap();
         assert_eq!(fence_of(&after), Some(1));
         assert_eq!(Undo::parse(&after), Some(Ok(undo())));
-        let mut annotated = live.clone();
+        let mut annotated = live;
         annotated["metadata"]["annotations"] = json!({"team": "x"});
         assert!(apply(&annotated, &ops).is_err(), "the map was made by somebody else meanwhile");
         let ops = patch(&annotated, Fence::First, &[Edit::Undo(&undo())]).unwrap();
@@ -382,7 +382,7 @@ mod tests {
         let live = fenced(&[rule(&["/"]), rule(&["/a"]), rule(&["/b"])], 1);
         let ops = patch(&live, Fence::At(1), &[to(Rules::These(&[1, 2]), Side::New)]).unwrap();
         assert_eq!(weights(&apply(&live, &ops).unwrap()), [(100, 0), (0, 100), (0, 100)]);
-        let mut changed = live.clone();
+        let mut changed = live;
         changed["spec"]["rules"][1]["backendRefs"][0]["weight"] = json!(99);
         assert!(apply(&changed, &ops).is_err(), "the old weights are tested");
     }
@@ -394,7 +394,7 @@ mod tests {
         let after = apply(&live, &ops).unwrap();
         assert_eq!(backends(&after["spec"]["rules"][0]), [("trackx".to_owned(), 100), ("trackx-b".to_owned(), 0)]);
         assert_eq!(after["spec"]["rules"][1], live["spec"]["rules"][1]);
-        let mut grown = live.clone();
+        let mut grown = live;
         grown["spec"]["rules"].as_array_mut().unwrap().push(rule(&["/new"]));
         assert!(apply(&grown, &ops).is_err());
     }
@@ -430,7 +430,7 @@ mod tests {
         let after = apply(&live, &ops).unwrap();
         assert_eq!(after["spec"]["rules"][0], live["spec"]["rules"][0]);
         assert_eq!(after["spec"]["rules"][1]["matches"], matches[1]);
-        let mut shifted = live.clone();
+        let mut shifted = live;
         shifted["spec"]["rules"][1]["backendRefs"][1]["weight"] = json!(5);
         assert!(apply(&shifted, &ops).is_err());
     }
@@ -457,7 +457,7 @@ mod tests {
         ];
         let ops = patch(&live, Fence::At(1), &edits).unwrap();
         assert_eq!(apply(&live, &ops).unwrap()["spec"], json!({"replicas": 0, "paused": true}));
-        let mut other = live.clone();
+        let mut other = live;
         other["spec"]["replicas"] = json!(3);
         assert!(apply(&other, &ops).is_err());
         other["spec"] = json!({"replicas": 2, "paused": false});

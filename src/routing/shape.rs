@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_rule_that_a_managed_rule_would_beat_is_repeated() {
         let by_header = foreign(json!({"headers": [{"name": "x-beta", "value": "1"}]}), "beta");
-        assert_eq!(moves(&[rule(&["/"]), by_header.clone()]), [true, false]);
+        assert_eq!(moves(&[rule(&["/"]), by_header]), [true, false]);
         let by_query = foreign(json!({"queryParams": [{"name": "q", "value": "1"}]}), "beta");
         assert_eq!(moves(&[by_query, rule(&["/"])]), [false, true]);
         let two = foreign(json!({"headers": [{"name": "x-beta", "value": "1"}, {"name": "y", "value": "1"}]}), "beta");

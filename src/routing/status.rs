@@ -19,18 +19,21 @@ const WANTED: [&str; 2] = ["Accepted", "ResolvedRefs"];
 
 /// Conditions that are bad at this status. The first says that some rules are dropped, the second that another route
 /// holds equal matches, the third that a weighted backend has no endpoints; the last two are vendors' own.
-const BAD: [(&str, &str); 3] =
-    [("PartiallyInvalid", "True"), ("RouteRulesOverlap", "True"), ("BackendsAvailable", "False")];
+const BAD: [(&str, &str); 3] = [("PartiallyInvalid", "True"), ("RouteRulesOverlap", "True"), (NO_ENDPOINTS, "False")];
+
+/// The condition that says a weighted backend has no endpoints.
+pub const NO_ENDPOINTS: &str = "BackendsAvailable";
 
 /// Judges a route by every parent its spec names; entries for other parents are ignored.
 ///
 /// Accepted is no proof that traffic already follows: gateways write status and proxies independently.
-pub fn acceptance(route: &Value) -> Acceptance {
+/// Conditions of the type `expected` are not held against it.
+pub fn acceptance(route: &Value, expected: Option<&str>) -> Acceptance {
     let parents = list(&route["spec"]["parentRefs"]);
     if parents.is_empty() {
         return Acceptance::Pending("the route names no parent".to_owned());
     }
-    let verdicts: Vec<Acceptance> = parents.iter().map(|parent| of_parent(route, parent)).collect();
+    let verdicts: Vec<Acceptance> = parents.iter().map(|parent| of_parent(route, parent, expected)).collect();
     let bad: Vec<String> = verdicts
         .iter()
         .flat_map(|v| if let Acceptance::Bad(why) = v { why.as_slice() } else { &[] })
@@ -42,7 +45,7 @@ pub fn acceptance(route: &Value) -> Acceptance {
     verdicts.into_iter().find(|v| matches!(v, Acceptance::Pending(_))).unwrap_or(Acceptance::Accepted)
 }
 
-fn of_parent(route: &Value, parent: &Value) -> Acceptance {
+fn of_parent(route: &Value, parent: &Value, expected: Option<&str>) -> Acceptance {
     let name = parent["name"].as_str().unwrap_or_default();
     let generation = route["metadata"]["generation"].as_i64().unwrap_or(0);
     let entries: Vec<&Value> = list(&route["status"]["parents"])
@@ -50,7 +53,9 @@ fn of_parent(route: &Value, parent: &Value) -> Acceptance {
         .filter(|entry| same_parent(namespace_of(route), parent, &entry["parentRef"]))
         .collect();
     let current = |entry: &Value| -> Vec<Value> {
-        let is_current = |c: &&Value| c["observedGeneration"].as_i64().is_some_and(|seen| seen >= generation);
+        let is_current = |c: &&Value| {
+            c["observedGeneration"].as_i64().is_some_and(|seen| seen >= generation) && c["type"].as_str() != expected
+        };
         list(&entry["conditions"]).iter().filter(is_current).cloned().collect()
     };
     let per_entry: Vec<Vec<Value>> = entries.into_iter().map(current).collect();
@@ -116,14 +121,14 @@ mod tests {
 
     #[test]
     fn only_the_present_generation_counts() {
-        assert_eq!(acceptance(&route(3, json!([parent("web", good(3))]))), Acceptance::Accepted);
-        assert!(matches!(acceptance(&route(4, json!([parent("web", good(3))]))), Acceptance::Pending(_)));
+        assert_eq!(acceptance(&route(3, json!([parent("web", good(3))])), None), Acceptance::Accepted);
+        assert!(matches!(acceptance(&route(4, json!([parent("web", good(3))])), None), Acceptance::Pending(_)));
         let mut half = good(4);
         half[1]["observedGeneration"] = json!(3);
-        assert!(matches!(acceptance(&route(4, json!([parent("web", half)]))), Acceptance::Pending(_)));
-        assert!(matches!(acceptance(&route(4, json!([]))), Acceptance::Pending(_)));
+        assert!(matches!(acceptance(&route(4, json!([parent("web", half)])), None), Acceptance::Pending(_)));
+        assert!(matches!(acceptance(&route(4, json!([])), None), Acceptance::Pending(_)));
         let old_complaint = [good(4), vec![condition("RouteRulesOverlap", "True", 3)]].concat();
-        assert_eq!(acceptance(&route(4, json!([parent("web", old_complaint)]))), Acceptance::Accepted);
+        assert_eq!(acceptance(&route(4, json!([parent("web", old_complaint)])), None), Acceptance::Accepted);
     }
 
     #[test]
@@ -137,21 +142,25 @@ mod tests {
             ],
         ]
         .concat();
-        let Acceptance::Bad(why) = acceptance(&route(1, json!([parent("web", conditions)]))) else { panic!() };
+        let Acceptance::Bad(why) = acceptance(&route(1, json!([parent("web", conditions)])), None) else { panic!() };
         assert_eq!(why.len(), 3);
         assert_eq!(why[0], "gateway web: PartiallyInvalid is True, R: m");
+        let without = [good(1), vec![condition(NO_ENDPOINTS, "False", 1)]].concat();
+        let without = route(1, json!([parent("web", without)]));
+        assert!(matches!(acceptance(&without, None), Acceptance::Bad(_)));
+        assert_eq!(acceptance(&without, Some(NO_ENDPOINTS)), Acceptance::Accepted);
         let refused = vec![condition("Accepted", "False", 1), condition("ResolvedRefs", "True", 1)];
-        assert!(matches!(acceptance(&route(1, json!([parent("web", refused)]))), Acceptance::Bad(_)));
+        assert!(matches!(acceptance(&route(1, json!([parent("web", refused)])), None), Acceptance::Bad(_)));
     }
 
     #[test]
     fn every_parent_of_the_spec_must_answer_and_no_other_matters() {
         let mut two =
             route(1, json!([parent("web", good(1)), parent("stranger", vec![condition("Accepted", "False", 1)])]));
-        assert_eq!(acceptance(&two), Acceptance::Accepted);
+        assert_eq!(acceptance(&two, None), Acceptance::Accepted);
         two["spec"]["parentRefs"] = json!([{"name": "web"}, {"name": "web", "sectionName": "https"}]);
-        assert!(matches!(acceptance(&two), Acceptance::Pending(_)));
+        assert!(matches!(acceptance(&two, None), Acceptance::Pending(_)));
         two["spec"]["parentRefs"] = json!([]);
-        assert!(matches!(acceptance(&two), Acceptance::Pending(_)));
+        assert!(matches!(acceptance(&two, None), Acceptance::Pending(_)));
     }
 }

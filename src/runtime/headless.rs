@@ -1,8 +1,8 @@
 //! One order without a screen: what a command-line verb is.
 
 use super::Engine;
-use crate::core::{Command, Event, RunningState};
-use crate::model::Refusal;
+use crate::core::{Command, Event, RunningState, Verdict};
+use crate::model::{Phase, Refusal};
 use crate::ui::Safe;
 use std::io::Write;
 use std::time::Duration;
@@ -89,5 +89,9 @@ fn is_news(said: &str, text: &str, said_at: Instant) -> bool {
 }
 
 fn is_complete(engine: &Engine) -> bool {
-    engine.has_heard_all() && engine.view().header.stale.is_empty()
+    let view = engine.view();
+    // Gates are judged anew by every console: one that has just opened has no verdict yet.
+    let is_judged =
+        view.header.phase != Phase::Baking.word() || view.gates.iter().all(|gate| gate.verdict != Verdict::Waiting);
+    engine.has_heard_all() && is_judged && view.header.stale.is_empty()
 }

@@ -213,8 +213,7 @@ fn plan(scenario: &Scenario) -> Value {
             "settle": span(timing.settle),
             "gates": [
                 { "name": "errors", "kind": "errorRatio", "max": "1%", "for": window, "minRequests": 20 },
-                // Most of what the application does takes long: the limit is a little more than the longest.
-                { "name": "p99", "kind": "latency", "quantile": 0.99, "max": span(scenario.app.longest * 1.25), "for": window },
+                { "name": "p99", "kind": "latency", "quantile": 0.99, "max": "250ms", "for": window },
                 { "name": "restarts", "kind": "restarts", "max": 0 },
             ],
             "drain": {

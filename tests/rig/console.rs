@@ -92,6 +92,9 @@ impl Console {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the console ended by itself ({status:?}); its screen was:\n{screen}");
             }
+            if robot.resumes > 2 {
+                bail!("the release stops again after it was resumed; the screen is:\n{screen}");
+            }
             if begun.elapsed() > limit {
                 bail!("the release was not over in {limit:?}; refused: {:?}; the screen is:\n{screen}", robot.refusals);
             }

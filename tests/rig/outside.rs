@@ -4,7 +4,7 @@ use color_eyre::eyre::{Context, Result, bail, eyre};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long `up` waits for a cluster that takes about 10 seconds.
@@ -127,21 +127,28 @@ pub fn start(options: &Options) -> Result<ExitCode> {
             let log = File::create(run.join("rig.log"))?;
             let mut child = unshare.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
             File::create(run.join("pid"))?.write_all(child.id().to_string().as_bytes())?;
-            let begun = Instant::now();
-            while !run.join("ready").exists() {
-                if let Some(status) = child.try_wait()? {
-                    bail!("the cluster ended at its start ({status}); see {}", run.join("rig.log").display());
-                }
-                if begun.elapsed() > START {
-                    child.kill()?;
-                    bail!("the cluster was not ready in {START:?}; see {}", run.join("rig.log").display());
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
+            let clock = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            clock.block_on(ready(&run, &mut child))?;
             print!("{}", fs::read_to_string(run.join("ready"))?);
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Waits until the cluster in a run folder says that it stands.
+async fn ready(run: &Path, namespace: &mut Child) -> Result<()> {
+    let begun = Instant::now();
+    while !run.join("ready").exists() {
+        if let Some(status) = namespace.try_wait()? {
+            bail!("the cluster ended at its start ({status}); see {}", run.join("rig.log").display());
+        }
+        if begun.elapsed() > START {
+            namespace.kill()?;
+            bail!("the cluster was not ready in {START:?}; see {}", run.join("rig.log").display());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 /// Ends this process, and with it the namespace, when the process that started it is gone.

@@ -97,6 +97,16 @@ fn it_starts_one_release_only() {
 }
 
 #[test]
+fn it_leaves_to_a_person_what_stops_again_and_again() {
+    let mut robot = on_an_errand();
+    for _ in 0..3 {
+        assert!(robot.step(&with_advice(" ✗ Space r: blocked for 1s: look, then resume")).is_some());
+        assert!(robot.step(&dialog("Type trackx to go: trackx▏\n│ Enter runs it.  │")).is_some());
+    }
+    assert_eq!(robot.step(&with_advice(" ✗ Space r: blocked for 1s: look, then resume")), None);
+}
+
+#[test]
 fn it_remembers_what_was_refused() {
     let mut robot = on_an_errand();
     assert_eq!(robot.step(&dialog("NOT NOW:\n│ metrics are 12 s old │")), Some(vec![Key::Esc]));

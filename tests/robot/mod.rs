@@ -9,6 +9,9 @@ use std::fmt::{self, Write};
 /// dropped, so an answer may be lost.
 const PATIENCE: u32 = 12;
 
+/// What stops a release again after so many resumes needs a person.
+const RESUMES: u32 = 3;
+
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
@@ -41,6 +44,8 @@ pub struct Robot {
     pub waves: u32,
     /// What dialogs refused, oldest first; a release that goes well has none.
     pub refusals: Vec<String>,
+    /// How often it has resumed; a release that goes well never needs it.
+    pub resumes: u32,
     /// Whether the release it started is over: the screen offers to start another.
     pub finished: bool,
     version: String,
@@ -60,6 +65,7 @@ impl Robot {
         Self {
             waves: 0,
             refusals: Vec::new(),
+            resumes: 0,
             finished: false,
             version: version.into(),
             roll_back_after,
@@ -124,6 +130,9 @@ impl Robot {
             self.finished = true;
             return None;
         }
+        if key == "Space r" && self.resumes >= RESUMES {
+            return None;
+        }
         if !self.back && self.roll_back_after.is_some_and(|waves| self.waves >= waves) {
             self.step = "R".into();
             return Some(vec![Key::Char('R')]);
@@ -136,6 +145,7 @@ impl Robot {
         match self.step.as_str() {
             "Space s" => self.started = true,
             "Space n" => self.waves += 1,
+            "Space r" => self.resumes += 1,
             _ => {}
         }
         // One step is confirmed once.

@@ -145,7 +145,7 @@ fn resting(state: &State, scope: &Scope<'_>, now: Timestamp) -> Advice {
         let tone = if first.text.contains("FAIL") { Tone::Bad } else { Tone::Warn };
         return say(format!("waiting: {}", join(&gates)), tone);
     }
-    let mut waits: Vec<Refusal> = guard::metrics_fresh(state, scope, at).into_iter().collect();
+    let mut waits: Vec<Refusal> = guard::metrics_fresh(state, scope, now).into_iter().collect();
     waits.extend(guard::target_ready(scope));
     waits.extend(guard::kube_fresh(state, now));
     waits.extend(guard::mismatch(scope));

@@ -109,16 +109,12 @@ fn fresh(state: &State, now: Timestamp) -> Vec<FreshRow> {
     let mut rows =
         vec![FreshRow { source: "kube".into(), age: kube_age, stale: guard::kube_fresh(state, now).is_some() }];
     let newest = Slot::ALL.into_iter().filter_map(|slot| state.evidence.newest(slot)).max();
-    let metrics_age = newest.map(|at| age(at - skew_ms(state)));
+    let ahead = state.server_now(now).as_millisecond() - now.as_millisecond();
+    let metrics_age = newest.map(|at| age(at - ahead));
     let limit = state.evidence.stale_after().map_or(0, |s| s.0.as_secs());
     let stale = metrics_age.is_none_or(|age| age > limit) || state.evidence.trouble().is_some();
     rows.push(FreshRow { source: "metrics".into(), age: metrics_age, stale });
     rows
-}
-
-/// Returns how far the server's clock is ahead of ours, in milliseconds.
-fn skew_ms(state: &State) -> i64 {
-    state.skew.map_or(0, |skew| skew.server.as_millisecond() - skew.local.as_millisecond())
 }
 
 fn stale(state: &State, now: Timestamp) -> Vec<String> {

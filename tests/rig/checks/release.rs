@@ -98,6 +98,11 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let turn = judge::turn(&history).unwrap_or(Duration::MAX);
     let (there, back): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| record.start < turn);
     let mut windows = judge::windows(&there, &slots.old, run.version);
+    // Everybody who was moved has to have been seen there: a judge that sees nothing finds nothing.
+    let moved = if run.end == "Done" { CUSTOMERS.len() + 1 } else { WAVES[0].1 + WAVES[1].1 };
+    if windows.len() != moved {
+        wrong.push(format!("{} of {moved} moved customers were seen on {}", windows.len(), run.version));
+    }
     windows.extend(judge::windows(&back, run.version, &slots.old).into_iter().filter(|(_, window)| !window.is_zero()));
     let longest = windows.values().max().copied().unwrap_or_default();
     figure(&format!("rig.{name}_switch_window_ms"), longest.as_millis(), "ms");
@@ -202,6 +207,7 @@ fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
     check("journal without gaps", &json!(gapless), json!(true));
     let moves = if done { WAVES.len() - 1 } else { 2 };
     check("waves the robot confirmed", &json!(robot.waves), json!(moves));
+    check("resumes", &json!(robot.resumes), json!(0));
     check("refusals the robot met", &json!(robot.refusals), json!([]));
     wrong
 }
