@@ -5,3 +5,4 @@ mod journey;
 #[path = "../robot/mod.rs"]
 mod robot;
 mod stage;
+mod verbs;
