@@ -152,7 +152,7 @@ async fn status_says_the_same_to_people_and_programs() {
     let view = shell.status().await;
     let lines = text(&view);
     assert!(lines.contains("embedded/trackx") && lines.contains("serving 4.11.8"), "{lines}");
-    assert!(lines.contains("next: `pilothouse start`"), "{lines}");
+    assert!(lines.contains("now: no release is under way"), "{lines}");
     let value: serde_json::Value = serde_json::from_str(&json(&view).unwrap()).unwrap();
     assert_eq!(value["header"]["oldVersion"], "4.11.8");
     assert!(shell.demo.sim().faults().writes().is_empty(), "looking writes nothing");
