@@ -59,7 +59,7 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let mut console = Console::start(&cluster.kubeconfig("operator"), &cluster.run)?;
     let mut robot = Robot::new(run.version, run.roll_back_after);
     let played = console
-        .play(&mut robot, LIMIT, || async {
+        .play(name, &mut robot, LIMIT, || async {
             let release = find(cluster, run.version).await?;
             Ok(release.is_some_and(|release| release["status"]["phase"] == run.end))
         })
