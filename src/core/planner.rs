@@ -7,8 +7,8 @@ use super::scope::Scope;
 use super::state::{Goal, Mandate};
 use super::task::Order;
 use super::{State, guard};
-use crate::api::{Act, BlockedKind, WaveProgress};
-use crate::model::{Direction, Phase, Refusal, Side, Timestamp};
+use crate::api::{Act, BlockedKind};
+use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Timestamp};
 use crate::routing::Acceptance;
 
 /// What comes next.
@@ -271,7 +271,7 @@ impl Planner<'_> {
             let act = if wave == last { Act::Promote } else { Act::Shift };
             return self.order(act, wave, self.evidence());
         }
-        let moved = moved_by(&self.scope, wave);
+        let moved = Moved::by(&self.scope, wave);
         let at = self.state.server_now(self.now);
         match verified(&self.scope, &self.state.evidence, at, self.state.accepted, Side::New, &moved) {
             Verified::Yes { seen, silent } => {
@@ -334,7 +334,7 @@ impl Planner<'_> {
 
     fn verify_back(&self) -> Next {
         let at = self.state.server_now(self.now);
-        let moved = moved_back(&self.scope);
+        let moved = Moved::back(&self.scope);
         match verified(&self.scope, &self.state.evidence, at, self.state.accepted, Side::Old, &moved) {
             Verified::Yes { seen, silent } => {
                 Next::Do(Step::Enter(Phase::DrainingNew, format!("{seen} seen on old, {silent} silent")))
@@ -377,7 +377,10 @@ impl Planner<'_> {
 
     fn retire(&self, side: Side) -> Next {
         if let Some(reason) = &self.mandate.force {
-            return self.order(Act::Retire, 0, format!("forced without a drain proof: {reason}"));
+            let survivors = self.state.evidence.survivors(self.scope.slot(side));
+            let named: Vec<String> = survivors.iter().map(|(customer, open)| format!("{customer} {open}")).collect();
+            let evidence = format!("forced without a drain proof: {reason}; open: {}", named.join(", "));
+            return self.order_forced(evidence, survivors.into_keys().collect());
         }
         let at = self.state.server_now(self.now);
         match drain_proof(&self.scope, &self.state.evidence, at, side, Some(at)) {
@@ -435,6 +438,13 @@ impl Planner<'_> {
         (at < ready).then(|| Next::Wait(vec![format!("settling for {} s more", seconds_between(at, ready))]))
     }
 
+    fn order_forced(&self, evidence: String, forced_on: Vec<CustomerId>) -> Next {
+        match self.order(Act::Retire, 0, evidence) {
+            Next::Do(Step::Intent(order)) => Next::Do(Step::Intent(Box::new(Order { forced_on, ..*order }))),
+            other => other,
+        }
+    }
+
     fn order(&self, act: Act, wave: u32, evidence: String) -> Next {
         let direction = if act == Act::Rollback { Direction::Backward } else { Direction::Forward };
         let hold = match (direction, &self.mandate.hold) {
@@ -450,6 +460,7 @@ impl Planner<'_> {
             by: self.mandate.by.clone(),
             reason: self.mandate.reason.clone(),
             evidence,
+            forced_on: Vec::new(),
         })))
     }
 
@@ -460,32 +471,4 @@ impl Planner<'_> {
             rows.iter().map(|r| format!("{} {} {}", r.name, r.verdict.word(), r.value).trim_end().to_owned()).collect();
         said.join(", ")
     }
-}
-
-/// Names who was moved by a wave.
-pub fn moved_by(scope: &Scope<'_>, number: u32) -> Moved {
-    let Some(wave) = scope.wave(number) else { return Moved::default() };
-    let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
-    let since = scope.status().waves.get(index).and_then(|w| w.at);
-    if wave.is_unlisted() {
-        return Moved { customers: Vec::new(), unlisted: Some(scope.listed()), since };
-    }
-    Moved { customers: wave.customers.clone(), unlisted: None, since }
-}
-
-/// Names who was moved back by a rollback.
-pub fn moved_back(scope: &Scope<'_>) -> Moved {
-    let mut moved = Moved::default();
-    for (wave, record) in scope.frozen.waves.iter().zip(&scope.status().waves) {
-        if record.state != WaveProgress::Back {
-            continue;
-        }
-        moved.since = moved.since.or(record.at);
-        if wave.is_unlisted() {
-            moved.unlisted = Some(scope.listed());
-        } else {
-            moved.customers.extend(wave.customers.iter().cloned());
-        }
-    }
-    moved
 }

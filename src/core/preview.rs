@@ -184,6 +184,8 @@ impl<'a> Draft<'a> {
     fn force(&mut self) -> (String, Confirm) {
         let Some(scope) = self.under_way() else { return ("Force?".into(), Confirm::Yes) };
         self.stops(&scope);
+        // It replaces the finish or the rollback that waits for the proof.
+        self.refusals.retain(|refusal| refusal.rule != "guard.busy");
         let phase = scope.status().phase;
         let side = if phase.is_backward() { Side::New } else { Side::Old };
         if !matches!(phase, Phase::DrainingOld | Phase::DrainingNew) {

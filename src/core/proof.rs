@@ -3,6 +3,7 @@
 use super::evidence::{Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
+use crate::api::WaveProgress;
 use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
 use crate::routing::{Acceptance, NO_ENDPOINTS, acceptance};
 use std::collections::BTreeSet;
@@ -109,6 +110,34 @@ pub struct Moved {
 }
 
 impl Moved {
+    /// Names who was moved by wave `number`, counted from 1.
+    pub fn by(scope: &Scope<'_>, number: u32) -> Self {
+        let Some(wave) = scope.wave(number) else { return Self::default() };
+        let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+        let since = scope.status().waves.get(index).and_then(|w| w.at);
+        if wave.is_unlisted() {
+            return Self { customers: Vec::new(), unlisted: Some(scope.listed()), since };
+        }
+        Self { customers: wave.customers.clone(), unlisted: None, since }
+    }
+
+    /// Names who was moved back by a rollback.
+    pub fn back(scope: &Scope<'_>) -> Self {
+        let mut moved = Self::default();
+        for (wave, record) in scope.frozen.waves.iter().zip(&scope.status().waves) {
+            if record.state != WaveProgress::Back {
+                continue;
+            }
+            moved.since = moved.since.or(record.at);
+            if wave.is_unlisted() {
+                moved.unlisted = Some(scope.listed());
+            } else {
+                moved.customers.extend(wave.customers.iter().cloned());
+            }
+        }
+        moved
+    }
+
     /// Tells whether nobody was moved.
     pub fn is_nobody(&self) -> bool {
         self.customers.is_empty() && self.unlisted.is_none()

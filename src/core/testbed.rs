@@ -393,6 +393,14 @@ impl Bed {
                 });
             }
         }
+        let by_customer = self.open.iter().filter(|(_, open)| **open > 0.0).map(|(slot, open)| RawSeries {
+            slot: Some(*slot),
+            pod: format!("shop-{slot}-0"),
+            customer: Some(CustomerId::new("acme")),
+            points: vec![(at, *open)],
+            ..RawSeries::default()
+        });
+        families.insert(Family::InFlightByCustomer, Reading::Value(by_customer.collect()));
         families.insert(Family::Started, Reading::Value(started));
         families.insert(Family::InFlight, Reading::Value(inflight));
         families.insert(Family::Up, Reading::Value(up));

@@ -331,3 +331,23 @@ fn old_records_of_the_journal_move_to_a_config_map_and_none_is_lost() {
     all.extend(kept);
     assert!(super::is_chained(&all), "the chain goes on from the ConfigMap into the Release");
 }
+
+#[test]
+fn a_forced_drain_needs_its_phrase_and_names_whom_it_cuts() {
+    let (mut bed, desk) = promoted();
+    bed.open.insert(Slot::A, 1.0);
+    bed.pass(2);
+    bed.order(desk, Command::Finish);
+    bed.pass(20);
+    assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));
+    let force = Command::Force { reason: "the export hangs".into() };
+    let preview = super::preview(&bed.desks[desk].state, bed.now, &force);
+    assert_eq!(preview.confirm, super::Confirm::TypeWithReason("cut 1 on old".into()));
+    assert_eq!(preview.refusals, []);
+    bed.order(desk, force);
+    bed.until(desk, "Done");
+    assert_eq!(bed.replicas("shop-a"), 0);
+    let journal = bed.release()["status"]["journal"].to_string();
+    assert!(journal.contains("forced without a drain proof: the export hangs; open: acme 1"), "{journal}");
+    assert_eq!(bed.release()["status"]["outcome"]["forcedOn"], json!(["acme"]));
+}

@@ -9,7 +9,7 @@ use crate::api::{Act, Hold, Intent, OutcomeRecord, ReleaseStatus, Unresolved, Wa
 use crate::core::record::{Entry, HoldTest, enter, fence_key, in_words, write_down};
 use crate::core::scope::Scope;
 use crate::core::{Effect, Found, OpId, Read, ReadFailure, State};
-use crate::model::{Direction, Outcome, Phase, ResourceKind, ResourceRef, Side, Timestamp};
+use crate::model::{CustomerId, Direction, Outcome, Phase, ResourceKind, ResourceRef, Side, Timestamp};
 use crate::routing::fence_of;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,8 @@ pub struct Order {
     pub reason: String,
     /// What was known when it was decided.
     pub evidence: String,
+    /// The customers with open work whom a retire without a drain proof cuts.
+    pub forced_on: Vec<CustomerId>,
 }
 
 /// An intent under way.
@@ -222,6 +224,9 @@ impl IntentTask {
             .map(|p| Unresolved { kind: p.record.kind, name: p.target.name.clone(), uid: p.record.uid.clone() })
             .collect();
         announce(&scope, &mut status, &intent, &self.plan, at);
+        if !self.order.forced_on.is_empty() {
+            status.outcome.get_or_insert_default().forced_on.clone_from(&self.order.forced_on);
+        }
         write_down(
             &mut status,
             at,
