@@ -3,6 +3,7 @@
 use super::evidence::{Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
+use crate::api::WaveProgress;
 use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
 use crate::routing::{Acceptance, NO_ENDPOINTS, acceptance};
 use std::collections::BTreeSet;
@@ -138,6 +139,34 @@ impl Moved {
         let seen = self.customers.iter().filter(|c| evidence.started(target, Who::Customer(c), from) > 0.0).count();
         (seen, self.customers.len() - seen)
     }
+}
+
+/// Names who was moved by a wave.
+pub fn moved_by(scope: &Scope<'_>, number: u32) -> Moved {
+    let Some(wave) = scope.wave(number) else { return Moved::default() };
+    let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    let since = scope.status().waves.get(index).and_then(|w| w.at);
+    if wave.is_unlisted() {
+        return Moved { customers: Vec::new(), unlisted: Some(scope.listed()), since };
+    }
+    Moved { customers: wave.customers.clone(), unlisted: None, since }
+}
+
+/// Names who was moved back by a rollback.
+pub fn moved_back(scope: &Scope<'_>) -> Moved {
+    let mut moved = Moved::default();
+    for (wave, record) in scope.frozen.waves.iter().zip(&scope.status().waves) {
+        if record.state != WaveProgress::Back {
+            continue;
+        }
+        moved.since = moved.since.or(record.at);
+        if wave.is_unlisted() {
+            moved.unlisted = Some(scope.listed());
+        } else {
+            moved.customers.extend(wave.customers.iter().cloned());
+        }
+    }
+    moved
 }
 
 /// Says which pods of a slot have not been sampled three times since `from`; `None` when all have.

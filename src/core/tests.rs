@@ -5,24 +5,24 @@ use super::{Command, RunningState, Verb};
 use crate::model::{Direction, ResourceKind, Slot};
 use serde_json::json;
 
-fn start() -> Command {
+pub fn start() -> Command {
     Command::Start { release: None, version: Some("2".into()), image: None, commit: None }
 }
 
-fn next() -> Command {
+pub fn next() -> Command {
     Command::Next { accept_no_traffic: None }
 }
 
-fn promote() -> Command {
+pub fn promote() -> Command {
     Command::Promote { accept_no_traffic: None }
 }
 
-fn rollback() -> Command {
+pub fn rollback() -> Command {
     Command::Rollback { reason: "test".into() }
 }
 
 /// Brings a release to the point where the first ring bakes.
-fn baking() -> (Bed, usize) {
+pub fn baking() -> (Bed, usize) {
     let mut bed = Bed::new();
     let desk = bed.open_desk("dana");
     bed.order(desk, start());
@@ -34,7 +34,7 @@ fn baking() -> (Bed, usize) {
 }
 
 /// Brings a release to Promoted.
-fn promoted() -> (Bed, usize) {
+pub fn promoted() -> (Bed, usize) {
     let (mut bed, desk) = baking();
     bed.pass(3);
     bed.order(desk, next());
@@ -49,7 +49,7 @@ fn is_disarm(write: &super::Write) -> bool {
     matches!(&write.verb, Verb::Patch(ops) if ops.iter().any(|o| o["op"] == "replace" && o.to_string().contains("\"ph-")))
 }
 
-fn managed_routes(bed: &Bed) -> usize {
+pub fn managed_routes(bed: &Bed) -> usize {
     bed.objects.keys().filter(|r| r.kind == ResourceKind::HTTPRoute && r.name.contains("-ph-")).count()
 }
 
