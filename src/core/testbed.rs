@@ -200,7 +200,7 @@ impl Bed {
     /// Returns the release under way, else the last one by name.
     pub fn release(&self) -> &Value {
         let active = &self.get(ResourceKind::RolloutPlan, "shop")["status"]["activeRelease"];
-        let last = || self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Release).next_back();
+        let last = || self.objects.iter().rfind(|(r, _)| r.kind == ResourceKind::Release);
         match active.as_str() {
             Some(name) => self.get(ResourceKind::Release, name),
             None => last().map_or(&Value::Null, |(_, o)| o),
