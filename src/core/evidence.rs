@@ -213,7 +213,12 @@ impl Evidence {
 
     /// Returns the largest open work of a kind on a pod in `[from, now]`; `None` when the series is not there.
     pub fn peak(&self, slot: Slot, pod: &str, kind: StreamKind, from: i64) -> Option<f64> {
-        let track = self.pod(slot, pod)?.inflight.get(&kind)?;
+        let pod = self.pod(slot, pod)?;
+        let track = pod.inflight.get(&kind)?;
+        // A gauge that was not in the last scrape says nothing any more; its last value is no zero.
+        if pod.scrapes.back().is_some_and(|last| track.last() < *last) {
+            return None;
+        }
         track.peak(from, i64::MAX)
     }
 

@@ -29,6 +29,10 @@ mod task;
 mod testbed;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_protocol;
+#[cfg(test)]
+mod tests_walk;
 mod track;
 mod view;
 mod world;

@@ -8,7 +8,7 @@ use super::task::{
     self, CasTask, Flow, HoldTask, IntentTask, OverflowTask, ResumeTask, SettleTask, StartTask, Task, release_status,
 };
 use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone, Verb};
-use crate::api::{Blocked, BlockedKind, Driver, ReleaseStatus, WaveProgress};
+use crate::api::{Blocked, BlockedKind, Driver, Hold, ReleaseStatus, WaveProgress};
 use crate::model::{Direction, Phase, Refusal, ResourceKind, ResourceRef, Timestamp, resource_version};
 use serde_json::json;
 
@@ -50,15 +50,17 @@ pub fn on_command(state: &mut State, now: Timestamp, command: &Command, mark: Op
         state.task = None;
     }
     let hold = match &goal {
-        Goal::Rollback => state.scope().and_then(|scope| scope.release.spec.hold.clone()),
+        Goal::Rollback | Goal::Resume => state.scope().and_then(|scope| scope.release.spec.hold.clone()),
         _ => None,
     };
+    let epoch = state.scope().filter(|_| goal != Goal::Start).and_then(|s| s.status().driver.as_ref().map(|d| d.epoch));
     state.mandate = Some(Mandate {
         goal,
         by: state.who(),
         reason,
         hold,
         release: state.active_name(),
+        epoch,
         no_traffic: no_traffic(command),
         force: if let Command::Force { reason } = command { Some(reason.clone()) } else { None },
         start: StartRequest::of(state, command),
@@ -110,7 +112,7 @@ pub fn advance(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
     begin_hold(state, now, effects);
     lost_driving(state, now);
     // Every pass either waits or begins a task; a task that needs an answer ends the loop.
-    while state.task.is_none() && state.hold.is_none() && state.pause.is_none_or(|until| now >= until) {
+    while state.task.is_none() && !waits_for_hold(state) && state.pause.is_none_or(|until| now >= until) {
         state.pause = None;
         let next = next(state, now);
         if !follow(state, now, next, effects) {
@@ -118,6 +120,23 @@ pub fn advance(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
         }
     }
     describe(state);
+}
+
+/// Tells whether a hold of this console comes first; a rollback waits for no touch of a hold.
+fn waits_for_hold(state: &State) -> bool {
+    let rollback = is_rollback(state);
+    state.hold.as_ref().is_some_and(|hold| !(rollback && hold.is_written()))
+}
+
+fn is_rollback(state: &State) -> bool {
+    state.mandate.as_ref().is_some_and(|mandate| mandate.goal == Goal::Rollback)
+}
+
+/// Takes in which hold the intent of a rollback found; that one does not stop its retire and clean.
+pub fn rollback_found(state: &mut State, hold: Option<Hold>) {
+    if let Some(mandate) = state.mandate.as_mut().filter(|mandate| mandate.goal == Goal::Rollback) {
+        mandate.hold = hold;
+    }
 }
 
 /// Carries out what the planner says; tells whether to ask it again at once.
@@ -182,7 +201,7 @@ pub fn after(state: &mut State, now: Timestamp, flow: Flow) {
         Flow::Wait(task) => state.task = Some(task),
         Flow::Over => progressed(state),
         Flow::Failed(why) => {
-            let rollback = state.mandate.as_ref().is_some_and(|m| m.goal == Goal::Rollback);
+            let rollback = is_rollback(state);
             // The first failure is usually a lost race: look again at once.
             state.pause = state.failing.map(|_| now + PAUSE);
             let since = *state.failing.get_or_insert(now);
@@ -193,6 +212,8 @@ pub fn after(state: &mut State, now: Timestamp, flow: Flow) {
         }
         Flow::Stopped(why) => {
             state.notice(now, Tone::Bad, why.clone());
+            // A rollback that was begun goes on by itself, but not in a hot loop.
+            state.pause = Some(now + PAUSE);
             stop(state, &why);
         }
     }
@@ -279,8 +300,7 @@ fn reached(state: &mut State) -> bool {
     if mandate.goal == Goal::Resume
         && let Some(goal) = natural_goal(state)
     {
-        let hold = state.scope().and_then(|scope| scope.release.spec.hold.clone());
-        state.mandate = Some(Mandate { goal, hold, ..mandate });
+        state.mandate = Some(Mandate { goal, hold: None, ..mandate });
         return true;
     }
     let phase = mandate
@@ -435,7 +455,9 @@ fn note_gates(state: &mut State, now: Timestamp) {
         (format!("gate {}", row.name), format!("{} over the limit {} for {}", row.value, row.limit, row.window))
     });
     state.gates.settle(&rows, now);
-    if held || !state.drives() || state.hold.is_some() || state.holding.is_some() || state.leaving {
+    // A rollback is the stronger answer to a failing gate; a hold after it would only stop its end.
+    if held || !state.drives() || is_rollback(state) || state.hold.is_some() || state.holding.is_some() || state.leaving
+    {
         return;
     }
     state.holding = failed;

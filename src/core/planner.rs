@@ -1,15 +1,15 @@
 //! The planner: what comes next under what a person has confirmed. Pure; it writes nothing.
 
 use super::freeze::StartRequest;
-use super::proof::{Moved, Proof, Verified, drain_proof, routes_accepted, seconds_between, verified};
-use super::record::HoldTest;
+use super::proof::{Proof, Verified, drain_proof, moved_back, moved_by, routes_accepted, seconds_between, verified};
+use super::record::{HoldTest, fence_key};
 use super::scope::Scope;
 use super::state::{Goal, Mandate};
-use super::task::Order;
+use super::task::{Order, everything_is_old, live_undo};
 use super::{State, guard};
 use crate::api::{Act, BlockedKind};
 use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Timestamp};
-use crate::routing::Acceptance;
+use crate::routing::{Acceptance, Undo};
 
 /// What comes next.
 #[derive(Clone, Debug)]
@@ -54,6 +54,9 @@ pub enum Step {
 /// The gap between two patches that build on each other, in milliseconds after acceptance (CONTRACTS 3).
 const GAP: i64 = 600;
 
+/// How long a rollback waits for all pods of the old version, in seconds; after that one ready pod is enough.
+const START_PATIENCE: i64 = 60;
+
 /// Says what comes next; without a mandate only what is always allowed: settling, and a rollback that was begun.
 pub fn next(state: &State, now: Timestamp) -> Next {
     let long = state.scope().is_some_and(|scope| scope.status().journal.len() > super::task::JOURNAL);
@@ -84,6 +87,11 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
         if let Some(refusal) = guard::driver(state, now).filter(|_| forward) {
             return Next::Stop(vec![refusal]);
         }
+        let driver = scope.status().driver.as_ref();
+        if forward && driver.map(|driver| driver.epoch) != mandate.epoch {
+            let who = driver.map_or("somebody", |driver| driver.who.as_str());
+            return Next::Stop(vec![Refusal::new("guard.driver", format!("{who} drives this release now"))]);
+        }
         return Next::Do(Step::Take);
     }
     if scope.status().intent.is_some() {
@@ -112,6 +120,11 @@ fn no_release() -> Next {
 }
 
 fn resume(scope: &Scope<'_>, mandate: &Mandate) -> Next {
+    let hold = &scope.release.spec.hold;
+    if hold.is_some() && *hold != mandate.hold {
+        let by = hold.as_ref().map_or("", |hold| hold.by.as_str());
+        return Next::Stop(vec![Refusal::new("guard.hold", format!("{by} holds it again: look, then resume again"))]);
+    }
     let pending = scope.release.spec.hold.is_some() || scope.status().blocked.is_some();
     if pending || !mandate.begun { Next::Do(Step::Resume) } else { Next::Reached }
 }
@@ -183,9 +196,7 @@ impl Planner<'_> {
         let status = self.scope.status();
         let component = self.scope.component();
         let idle = &component.pair(self.scope.slot(Side::New)).deployment;
-        let written = status.fences.contains_key(&format!("HTTPRoute/{}", component.route))
-            && status.fences.contains_key(&format!("Deployment/{idle}"));
-        if !written {
+        if !self.is_prepared() {
             return self.order(Act::Prepare, 0, String::new());
         }
         let settled = self.scope.deployment(Side::New).is_some_and(|d| d.settled);
@@ -222,6 +233,20 @@ impl Planner<'_> {
             return Next::Do(Step::Block(BlockedKind::Drifted, what));
         }
         Next::Do(Step::Enter(Phase::Ready, "every customer goes to the old version through its own rule".into()))
+    }
+
+    /// Tells whether both writes of Prepare have landed: fences alone say no more than that something was touched.
+    fn is_prepared(&self) -> bool {
+        use crate::model::ResourceKind::{Deployment, HTTPRoute};
+        let component = self.scope.component();
+        let idle = &component.pair(self.scope.slot(Side::New)).deployment;
+        let fenced = |kind, name: &str| self.scope.status().fences.contains_key(&fence_key(kind, name));
+        let marked = self.scope.base().is_some_and(|base| match (Undo::parse(base), live_undo(&self.scope)) {
+            (Some(Ok(found)), Some(wanted)) => found == wanted,
+            _ => false,
+        });
+        let up = self.scope.deployment(Side::New).is_some_and(|d| d.replicas >= self.scope.wanted_replicas());
+        fenced(HTTPRoute, &component.route) && fenced(Deployment, idle) && marked && up
     }
 
     fn shift(&self, wave: u32) -> Next {
@@ -271,7 +296,7 @@ impl Planner<'_> {
             let act = if wave == last { Act::Promote } else { Act::Shift };
             return self.order(act, wave, self.evidence());
         }
-        let moved = Moved::by(&self.scope, wave);
+        let moved = moved_by(&self.scope, wave);
         let at = self.state.server_now(self.now);
         match verified(&self.scope, &self.state.evidence, at, self.state.accepted, Side::New, &moved) {
             Verified::Yes { seen, silent } => {
@@ -297,6 +322,8 @@ impl Planner<'_> {
         match status.phase {
             Phase::RolledBack => Next::Do(Step::Unlock(self.scope.release.name.clone())),
             Phase::VerifyingBack => self.verify_back(),
+            // Somebody has sent customers to the new version again.
+            Phase::DrainingNew | Phase::RetiringNew if !everything_is_old(&self.scope, status) => self.roll_back(),
             Phase::DrainingNew | Phase::RetiringNew => self.leave(),
             Phase::Cleaning if result == Some(Phase::RolledBack) => self.leave(),
             Phase::RollingBack => self.roll_back(),
@@ -304,37 +331,48 @@ impl Planner<'_> {
                 "guard.phase",
                 format!("the release is in phase {}: there is nothing to roll back", status.phase),
             )]),
-            _ => self.order(Act::Rollback, 0, self.evidence()),
+            _ => self.roll_back(),
         }
     }
 
     fn roll_back(&self) -> Next {
         let status = self.scope.status();
-        let wanted = self.scope.wanted_replicas();
-        let old = self.scope.deployment(Side::Old);
-        if old.as_ref().is_some_and(|d| d.replicas >= wanted) {
-            let ready = self.scope.world.ready_endpoints(self.scope.service(Side::Old));
-            let anywhere_new = !super::task::everything_is_old(&self.scope, status);
-            if anywhere_new && ready < usize::try_from(wanted).unwrap_or(usize::MAX) {
-                return Next::Wait(vec![format!("{ready} of {wanted} pods of the old version are ready")]);
-            }
+        let is_old = everything_is_old(&self.scope, status);
+        if let Some(wait) = self.old_is_starting().filter(|_| !is_old) {
+            return Next::Wait(vec![wait]);
         }
-        if super::task::everything_is_old(&self.scope, status) && status.intent.is_none() && self.undo_is_live() {
+        if is_old && status.phase == Phase::RollingBack && self.undo_is_live() {
             return Next::Do(Step::Enter(Phase::VerifyingBack, String::new()));
         }
-        self.order(Act::Rollback, 0, String::new())
+        self.order(Act::Rollback, 0, self.evidence())
+    }
+
+    /// Says what a rollback waits for before it routes: one ready pod at least, all of them for a while.
+    fn old_is_starting(&self) -> Option<String> {
+        let wanted = self.scope.wanted_replicas();
+        if self.scope.deployment(Side::Old).is_none_or(|old| old.replicas < wanted)
+            || !self.scope.world.source(crate::model::ResourceKind::EndpointSlice).listed
+        {
+            return None;
+        }
+        let ready = self.scope.world.ready_endpoints(self.scope.service(Side::Old));
+        let status = self.scope.status();
+        let at = self.state.server_now(self.now);
+        let since = status.since.filter(|_| status.phase == Phase::RollingBack);
+        let patient = since.is_some_and(|since| seconds_between(since, at) <= START_PATIENCE);
+        let wait = ready == 0 || (patient && ready < usize::try_from(wanted).unwrap_or(usize::MAX));
+        wait.then(|| format!("{ready} of {wanted} pods of the old version are ready"))
     }
 
     /// Tells whether no route says that the old version is retired.
     fn undo_is_live(&self) -> bool {
-        use crate::routing::Undo;
         let retired = |route: &serde_json::Value| matches!(Undo::parse(route), Some(Ok(Undo::Retired { .. })));
         !self.scope.base().into_iter().chain(self.scope.managed()).any(retired)
     }
 
     fn verify_back(&self) -> Next {
         let at = self.state.server_now(self.now);
-        let moved = Moved::back(&self.scope);
+        let moved = moved_back(&self.scope);
         match verified(&self.scope, &self.state.evidence, at, self.state.accepted, Side::Old, &moved) {
             Verified::Yes { seen, silent } => {
                 Next::Do(Step::Enter(Phase::DrainingNew, format!("{seen} seen on old, {silent} silent")))

@@ -2,7 +2,7 @@
 
 use super::freeze::{StartRequest, freeze};
 use super::{State, World};
-use crate::model::{DeployedBy, Finding, MetricsEndpoint, Plan, ResourceKind, Slot, name_of};
+use crate::model::{DeployedBy, Finding, MetricsEndpoint, Phase, Plan, ResourceKind, Slot, name_of};
 use crate::routing::{Install, active_slot, check, compile};
 use serde_json::Value;
 
@@ -57,6 +57,16 @@ fn lock(world: &World, plan: &Plan, request: &StartRequest, findings: &mut Vec<F
         return;
     }
     match world.release(&active) {
+        Some(release) if release.phase().is_final() => findings.push(Finding::note(
+            "plan.stale-lock",
+            format!("release {active} is over; its lock on the plan is cleared by this start"),
+        )),
+        Some(release) if release.phase() == Phase::Proposed => findings.push(Finding::refuse(
+            "plan.active",
+            format!(
+                "release {active} has locked the plan and was not begun: start that one from the proposed releases"
+            ),
+        )),
         Some(release) => findings.push(Finding::refuse(
             "plan.active",
             format!("release {active} is under way in phase {}: finish it or roll it back first", release.phase()),

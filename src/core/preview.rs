@@ -50,7 +50,7 @@ impl<'a> Draft<'a> {
     }
 
     fn start(&mut self, command: &Command) -> (String, Confirm) {
-        if let Some(scope) = self.state.scope() {
+        if let Some(scope) = self.state.scope().filter(|scope| !scope.status().phase.is_final()) {
             let (name, phase) = (scope.release.name.clone(), scope.status().phase);
             self.refuse(
                 "plan.active",
@@ -99,7 +99,6 @@ impl<'a> Draft<'a> {
     }
 
     fn hold(&mut self, reason: &str) -> (String, Confirm) {
-        self.refusals.retain(|_| true);
         if self.state.active_name().is_none() {
             self.refuse("guard.no-release", "no release is under way: there is nothing to hold");
         }
@@ -256,6 +255,7 @@ impl<'a> Draft<'a> {
             }
             Some(_) => {}
         }
+        self.busy();
         let by = self.state.who();
         let requested = &scope.release.spec.requested_by;
         if scope.plan.environment == Environment::Prod && !requested.is_empty() && *requested == by {

@@ -110,34 +110,6 @@ pub struct Moved {
 }
 
 impl Moved {
-    /// Names who was moved by wave `number`, counted from 1.
-    pub fn by(scope: &Scope<'_>, number: u32) -> Self {
-        let Some(wave) = scope.wave(number) else { return Self::default() };
-        let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
-        let since = scope.status().waves.get(index).and_then(|w| w.at);
-        if wave.is_unlisted() {
-            return Self { customers: Vec::new(), unlisted: Some(scope.listed()), since };
-        }
-        Self { customers: wave.customers.clone(), unlisted: None, since }
-    }
-
-    /// Names who was moved back by a rollback.
-    pub fn back(scope: &Scope<'_>) -> Self {
-        let mut moved = Self::default();
-        for (wave, record) in scope.frozen.waves.iter().zip(&scope.status().waves) {
-            if record.state != WaveProgress::Back {
-                continue;
-            }
-            moved.since = moved.since.or(record.at);
-            if wave.is_unlisted() {
-                moved.unlisted = Some(scope.listed());
-            } else {
-                moved.customers.extend(wave.customers.iter().cloned());
-            }
-        }
-        moved
-    }
-
     /// Tells whether nobody was moved.
     pub fn is_nobody(&self) -> bool {
         self.customers.is_empty() && self.unlisted.is_none()
@@ -167,6 +139,34 @@ impl Moved {
         let seen = self.customers.iter().filter(|c| evidence.started(target, Who::Customer(c), from) > 0.0).count();
         (seen, self.customers.len() - seen)
     }
+}
+
+/// Names who was moved by a wave.
+pub fn moved_by(scope: &Scope<'_>, number: u32) -> Moved {
+    let Some(wave) = scope.wave(number) else { return Moved::default() };
+    let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    let since = scope.status().waves.get(index).and_then(|w| w.at);
+    if wave.is_unlisted() {
+        return Moved { customers: Vec::new(), unlisted: Some(scope.listed()), since };
+    }
+    Moved { customers: wave.customers.clone(), unlisted: None, since }
+}
+
+/// Names who was moved back by a rollback.
+pub fn moved_back(scope: &Scope<'_>) -> Moved {
+    let mut moved = Moved::default();
+    for (wave, record) in scope.frozen.waves.iter().zip(&scope.status().waves) {
+        if record.state != WaveProgress::Back {
+            continue;
+        }
+        moved.since = moved.since.or(record.at);
+        if wave.is_unlisted() {
+            moved.unlisted = Some(scope.listed());
+        } else {
+            moved.customers.extend(wave.customers.iter().cloned());
+        }
+    }
+    moved
 }
 
 /// Says which pods of a slot have not been sampled three times since `from`; `None` when all have.

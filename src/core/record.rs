@@ -24,9 +24,11 @@ pub fn status_patch(read: &ReleaseRead, live: &Value, status: &ReleaseStatus, ho
     match hold {
         HoldTest::Any => {}
         HoldTest::Exactly(None) => ops.push(json!({ "op": "test", "path": "/spec/hold", "value": null })),
-        HoldTest::Exactly(Some(_)) => {
+        // As it is stored, where it is the one: the server may have written the same hold in another form.
+        HoldTest::Exactly(Some(wanted)) if read.spec.hold.as_ref() == Some(wanted) => {
             ops.push(json!({ "op": "test", "path": "/spec/hold", "value": live["spec"]["hold"] }));
         }
+        HoldTest::Exactly(Some(wanted)) => ops.push(json!({ "op": "test", "path": "/spec/hold", "value": wanted })),
     }
     ops.push(json!({ "op": "add", "path": "/status", "value": overlay(&live["status"], status) }));
     ops
@@ -167,5 +169,8 @@ mod tests {
         assert_eq!(ops[2]["value"]["later"]["x"], 1);
         assert!(ops[2]["value"]["blocked"].is_null());
         assert_eq!(status_patch(&read, &live, &status, &HoldTest::Exactly(None))[1]["value"], Value::Null);
+        let older = Hold { by: "kim".into(), reason: String::new(), at: at("2025-12-31T00:00:00Z") };
+        let under_older = status_patch(&read, &live, &status, &HoldTest::Exactly(Some(older)));
+        assert!(crate::routing::apply(&live, &under_older).is_err(), "a newer hold stops what went under an older one");
     }
 }

@@ -97,10 +97,12 @@ pub struct Mandate {
     pub by: String,
     /// Why, where a reason was given.
     pub reason: String,
-    /// The hold that was there when a rollback was confirmed; every other order needs none.
+    /// The hold that a rollback found, or that a resume lifts; every other order needs none.
     pub hold: Option<Hold>,
     /// The release it is about, once there is one.
     pub release: Option<String>,
+    /// The epoch of the driver it was confirmed against; a forward order takes driving from nobody else.
+    pub epoch: Option<u64>,
     /// A reason to pass gates that are unknown only for lack of traffic.
     pub no_traffic: Option<String>,
     /// A reason to retire a slot without its drain proof.
@@ -215,6 +217,10 @@ impl State {
 
     /// Keeps what is derived from observations: the plan in force, acceptance, placements.
     fn refresh(&mut self, now: Timestamp) {
+        // A second plan that somebody creates later must not take the release out of our hands.
+        if self.setup.plan.is_none() && self.active_name().is_some() {
+            self.setup.plan = self.plan_name();
+        }
         self.refresh_plan();
         let accepted = self
             .scope()

@@ -1,6 +1,8 @@
 //! A small cluster for the core's own tests: objects, a gateway that accepts at once, pods that are ready at once, and
 //! consoles whose writes can be lost, delayed or applied without an answer.
 
+mod seed;
+
 use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
 use crate::model::{
     Batch, CustomerId, Family, Outcome, RawSeries, Reading, Rejection, ResourceKind, ResourceRef, Slot, StreamKind,
@@ -21,7 +23,12 @@ pub enum Fate {
     Mute,
     /// The console hears of a time-out; it arrives when the test says so.
     Late,
+    /// It is applied; the console hears of it two seconds later.
+    Slow,
 }
+
+/// Whoever sends requests; the last one is in no list.
+pub const EVERYBODY: [&str; 4] = ["acme", "globex", "initech", "nobody"];
 
 type Rule = Box<dyn Fn(&Write) -> Fate>;
 
@@ -34,6 +41,10 @@ pub struct Desk {
     pub fate: Rule,
     /// Whether it runs; a dead one gets nothing any more.
     pub alive: bool,
+    /// Whether its process is stopped: it gets everything later.
+    pub paused: bool,
+    /// Whether its watches are dead without its knowing.
+    pub blind: bool,
 }
 
 /// The cluster and its consoles.
@@ -47,8 +58,8 @@ pub struct Bed {
     pub desks: Vec<Desk>,
     /// Writes that are on their way.
     pub late: Vec<Write>,
-    /// Time-outs that consoles will hear of: when, which console, which write.
-    timeouts: Vec<(Timestamp, usize, super::OpId)>,
+    /// Outcomes that consoles will hear of: when, which console, which write.
+    answers: Vec<(Timestamp, usize, super::OpId, Outcome)>,
     counters: BTreeMap<(Slot, String), f64>,
     /// Open work on a slot.
     pub open: BTreeMap<Slot, f64>,
@@ -56,6 +67,16 @@ pub struct Bed {
     pub metrics: bool,
     /// Every write that was applied, in order.
     pub applied: Vec<Write>,
+    /// Every write that a console asked for, in order.
+    pub sent: Vec<(usize, Write)>,
+    /// Whether the in-flight gauges of HTTP are exported.
+    pub gauge: bool,
+    /// The hold that a console has reported as done.
+    pub held: Value,
+    /// What must hold after every applied write; what did not.
+    pub rule: Option<fn(&Bed) -> Option<String>>,
+    /// What the rule said.
+    pub broken: Vec<String>,
 }
 
 impl Bed {
@@ -67,13 +88,18 @@ impl Bed {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             desks: Vec::new(),
             late: Vec::new(),
-            timeouts: Vec::new(),
+            answers: Vec::new(),
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
             metrics: true,
             applied: Vec::new(),
+            sent: Vec::new(),
+            gauge: true,
+            held: Value::Null,
+            rule: None,
+            broken: Vec::new(),
         };
-        for (kind, object) in seed() {
+        for (kind, object) in seed::objects() {
             bed.put(kind, object);
         }
         bed.control();
@@ -88,14 +114,21 @@ impl Bed {
             plan: None,
             person: format!("{person}@host"),
             session: format!("{:016x}", self.desks.len() + 1),
-            watch: false,
+            watch: person == "watcher",
         };
-        let desk =
-            Desk { state: State::new(setup), effects: VecDeque::new(), fate: Box::new(|_| Fate::Normal), alive: true };
+        let desk = Desk {
+            state: State::new(setup),
+            effects: VecDeque::new(),
+            fate: Box::new(|_| Fate::Normal),
+            alive: true,
+            paused: false,
+            blind: false,
+        };
         self.desks.push(desk);
         let at = self.desks.len() - 1;
         self.tell(at, Event::Identity(Identity { user: person.into(), may_write: Some(true) }));
-        self.tick(at);
+        let batch = self.batch();
+        self.tick(at, batch);
         at
     }
 
@@ -112,12 +145,14 @@ impl Bed {
             self.now += jiff::SignedDuration::from_secs(1);
             self.control();
             let now = self.now;
-            let due: Vec<_> = self.timeouts.extract_if(.., |(at, _, _)| *at <= now).collect();
-            for (_, desk, id) in due {
-                self.tell(desk, Event::Wrote { id, outcome: Outcome::Unknown("timed out".into()) });
+            let due: Vec<_> =
+                self.answers.extract_if(.., |(at, desk, ..)| *at <= now && !self.desks[*desk].paused).collect();
+            for (_, desk, id, outcome) in due {
+                self.tell(desk, Event::Wrote { id, outcome });
             }
-            for desk in 0..self.desks.len() {
-                self.tick(desk);
+            let batch = self.batch();
+            for desk in (0..self.desks.len()).filter(|i| !self.desks[*i].paused).collect::<Vec<_>>() {
+                self.tick(desk, batch.clone());
             }
             self.run();
         }
@@ -135,19 +170,41 @@ impl Bed {
         panic!("not {phase} but {}: {:?} {:?} {:?}", self.phase(), view.running, view.advice, view.notices);
     }
 
+    /// Lets time pass until the release is in this phase, whatever its consoles do.
+    pub fn until_phase(&mut self, phase: &str) {
+        for _ in 0..90 {
+            if self.phase() == phase {
+                return;
+            }
+            self.pass(1);
+        }
+        panic!("not {phase} but {}", self.phase());
+    }
+
+    /// A console's terminal goes away.
+    pub fn leave(&mut self, desk: usize) {
+        self.tell(desk, Event::Leaving);
+        self.run();
+    }
+
     /// Computes what a console shows.
     pub fn view(&self, desk: usize) -> View {
         super::view(&self.desks[desk].state, self.now)
     }
 
-    /// Returns the phase of the only release.
+    /// Returns the phase of the release.
     pub fn phase(&self) -> String {
         self.release()["status"]["phase"].as_str().unwrap_or("Proposed").to_owned()
     }
 
-    /// Returns the only release.
+    /// Returns the release under way, else the last one by name.
     pub fn release(&self) -> &Value {
-        self.objects.iter().find(|(r, _)| r.kind == ResourceKind::Release).map(|(_, o)| o).unwrap_or(&Value::Null)
+        let active = &self.get(ResourceKind::RolloutPlan, "shop")["status"]["activeRelease"];
+        let last = || self.objects.iter().rfind(|(r, _)| r.kind == ResourceKind::Release);
+        match active.as_str() {
+            Some(name) => self.get(ResourceKind::Release, name),
+            None => last().map_or(&Value::Null, |(_, o)| o),
+        }
     }
 
     /// Returns an object.
@@ -157,10 +214,16 @@ impl Bed {
 
     /// Returns where a customer's requests go.
     pub fn slot_of(&self, customer: &str) -> Option<Slot> {
+        self.slots(&[customer])[0]
+    }
+
+    /// Returns where the requests of each of these customers go.
+    pub fn slots(&self, customers: &[&str]) -> Vec<Option<Slot>> {
         let routes = self.routes();
         let plan = super::world::plan_of("shop", "shop", &self.get(ResourceKind::RolloutPlan, "shop")["spec"]).unwrap();
-        let ids = [CustomerId::new(customer)];
-        routing::placements(&routes, "shop", &plan.component, "x-customer", &ids)[&ids[0]]
+        let ids: Vec<CustomerId> = customers.iter().map(|c| CustomerId::new(*c)).collect();
+        let placed = routing::placements(&routes, "shop", &plan.component, "x-customer", &ids);
+        ids.iter().map(|id| placed[id]).collect()
     }
 
     /// Lets a late write arrive now; tells whether it was applied.
@@ -194,13 +257,13 @@ impl Bed {
         }
     }
 
-    fn tick(&mut self, desk: usize) {
-        for kind in ResourceKind::ALL {
+    fn tick(&mut self, desk: usize, batch: Batch) {
+        let seen = if self.desks[desk].blind { &[][..] } else { &ResourceKind::ALL[..] };
+        for kind in seen.iter().copied() {
             let objects = self.objects.iter().filter(|(r, _)| r.kind == kind).map(|(_, o)| o.clone()).collect();
             self.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Reset(objects) }));
         }
         if self.metrics {
-            let batch = self.batch();
             self.tell(desk, Event::Metrics(batch));
         }
         self.tell(desk, Event::Tick);
@@ -209,7 +272,11 @@ impl Bed {
     /// Executes what the consoles ask for until nobody asks for more.
     pub fn run(&mut self) {
         for _ in 0..500 {
-            let Some(desk) = (0..self.desks.len()).find(|i| !self.desks[*i].effects.is_empty()) else { return };
+            let Some(desk) =
+                (0..self.desks.len()).find(|i| !self.desks[*i].effects.is_empty() && !self.desks[*i].paused)
+            else {
+                return;
+            };
             let Some(effect) = self.desks[desk].effects.pop_front() else { return };
             match effect {
                 Effect::Read { id, read, .. } => {
@@ -218,7 +285,8 @@ impl Bed {
                 }
                 Effect::Write(write) => {
                     let fate = (self.desks[desk].fate)(&write);
-                    let timeout = (self.now + jiff::SignedDuration::from_secs(5), desk, write.id);
+                    self.sent.push((desk, write.clone()));
+                    let (id, mut after, mut answer) = (write.id, 5, Outcome::Unknown("timed out".into()));
                     match fate {
                         Fate::Normal => {
                             let outcome = self.apply(&write);
@@ -230,8 +298,9 @@ impl Bed {
                         }
                         Fate::Lost => {}
                         Fate::Late => self.late.push(write),
+                        Fate::Slow => (after, answer) = (2, self.apply(&write)),
                     }
-                    self.timeouts.push(timeout);
+                    self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}
             }
@@ -282,12 +351,19 @@ impl Bed {
             Some(object) => {
                 self.put(write.target.kind, object);
                 self.control();
+                self.judge();
                 Outcome::Applied(self.objects[&write.target].clone())
             }
             None => {
                 self.objects.remove(&write.target);
                 Outcome::Applied(json!({}))
             }
+        }
+    }
+
+    fn judge(&mut self) {
+        if let Some(said) = self.rule.and_then(|rule| rule(self)) {
+            self.broken.push(said);
         }
     }
 
@@ -331,7 +407,7 @@ impl Bed {
             for i in 0..3u64 {
                 let target = ResourceRef::new(ResourceKind::Pod, format!("{deployment}-{i}"));
                 match (i < wanted, self.objects.contains_key(&target)) {
-                    (true, false) => self.put(ResourceKind::Pod, pod(&target.name, slot)),
+                    (true, false) => self.put(ResourceKind::Pod, seed::pod(&target.name, slot)),
                     (false, true) => {
                         self.objects.remove(&target);
                     }
@@ -359,9 +435,9 @@ impl Bed {
     /// Counts two requests a second of each customer where the live routes send them, and makes a round of metrics.
     fn batch(&mut self) -> Batch {
         let at = self.now.as_millisecond();
-        for customer in ["acme", "globex", "initech", "nobody"] {
-            if let Some(slot) = self.slot_of(customer) {
-                *self.counters.entry((slot, customer.to_owned())).or_default() += 2.0;
+        for (customer, slot) in EVERYBODY.iter().zip(self.slots(&EVERYBODY)) {
+            if let Some(slot) = slot {
+                *self.counters.entry((slot, (*customer).to_owned())).or_default() += 2.0;
             }
         }
         let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
@@ -376,7 +452,7 @@ impl Bed {
             };
             up.push(base.clone());
             let is_first = target.name.ends_with("-0");
-            for kind in StreamKind::ALL {
+            for kind in StreamKind::ALL.into_iter().filter(|kind| self.gauge || *kind != StreamKind::Http) {
                 let open = if is_first && kind == StreamKind::Http {
                     self.open.get(&slot).copied().unwrap_or(0.0)
                 } else {
@@ -420,55 +496,4 @@ fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
         conditions.push(condition(routing::NO_ENDPOINTS, "False"));
     }
     json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
-}
-
-fn pod(name: &str, slot: &str) -> Value {
-    json!({
-        "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
-        "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
-            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
-    })
-}
-
-fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
-    json!({
-        "metadata": { "name": name, "labels": {} },
-        "spec": { "replicas": replicas, "template": {
-            "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
-            "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
-    })
-}
-
-fn seed() -> Vec<(ResourceKind, Value)> {
-    let backends = json!([
-        { "group": "", "kind": "Service", "name": "shop-a", "port": 80, "weight": 100 },
-        { "group": "", "kind": "Service", "name": "shop-b", "port": 80, "weight": 0 },
-    ]);
-    let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
-    let service = |name: &str| (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": {} }));
-    vec![
-        service("shop-a"),
-        service("shop-b"),
-        (ResourceKind::Deployment, deployment("shop-a", "a", 2)),
-        (ResourceKind::Deployment, deployment("shop-b", "b", 0)),
-        (
-            ResourceKind::HTTPRoute,
-            json!({ "metadata": { "name": "shop" }, "spec": { "parentRefs": [{ "name": "web" }], "rules": [rule("/"), rule("/api")] } }),
-        ),
-        (ResourceKind::Lease, json!({ "metadata": { "name": "other" }, "spec": {} })),
-        (
-            ResourceKind::RolloutPlan,
-            json!({ "metadata": { "name": "shop", "namespace": "shop" }, "spec": {
-            "environment": "prod",
-            "components": [{ "name": "web", "route": "shop", "a": { "deployment": "shop-a", "service": "shop-a" }, "b": { "deployment": "shop-b", "service": "shop-b" } }],
-            "deploy": { "by": "pilothouse", "container": "app" },
-            "customers": { "identifiedBy": { "header": "x-customer" }, "from": { "inline": [{ "id": "acme" }, { "id": "globex" }, { "id": "initech" }] } },
-            "rings": [{ "name": "first", "names": ["acme"], "bake": "2s" }, { "name": "rest", "rest": true, "bake": "2s" }],
-            "promote": { "bake": "2s" },
-            "settle": "1s",
-            "drain": { "quiet": "3s", "patience": "10s" },
-            "metrics": { "source": { "url": "http://metrics" }, "interval": "1s" },
-        } }),
-        ),
-    ]
 }

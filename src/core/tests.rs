@@ -5,24 +5,24 @@ use super::{Command, RunningState, Verb};
 use crate::model::{Direction, ResourceKind, Slot};
 use serde_json::json;
 
-fn start() -> Command {
+pub fn start() -> Command {
     Command::Start { release: None, version: Some("2".into()), image: None, commit: None }
 }
 
-fn next() -> Command {
+pub fn next() -> Command {
     Command::Next { accept_no_traffic: None }
 }
 
-fn promote() -> Command {
+pub fn promote() -> Command {
     Command::Promote { accept_no_traffic: None }
 }
 
-fn rollback() -> Command {
+pub fn rollback() -> Command {
     Command::Rollback { reason: "test".into() }
 }
 
 /// Brings a release to the point where the first ring bakes.
-fn baking() -> (Bed, usize) {
+pub fn baking() -> (Bed, usize) {
     baking_on(Bed::new())
 }
 
@@ -37,7 +37,7 @@ fn baking_on(mut bed: Bed) -> (Bed, usize) {
 }
 
 /// Brings a release to Promoted.
-fn promoted() -> (Bed, usize) {
+pub fn promoted() -> (Bed, usize) {
     promoted_on(Bed::new())
 }
 
@@ -56,7 +56,7 @@ fn is_disarm(write: &super::Write) -> bool {
     matches!(&write.verb, Verb::Patch(ops) if ops.iter().any(|o| o["op"] == "replace" && o.to_string().contains("\"ph-")))
 }
 
-fn managed_routes(bed: &Bed) -> usize {
+pub fn managed_routes(bed: &Bed) -> usize {
     bed.objects.keys().filter(|r| r.kind == ResourceKind::HTTPRoute && r.name.contains("-ph-")).count()
 }
 

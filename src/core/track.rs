@@ -36,6 +36,11 @@ impl Track {
         self.first
     }
 
+    /// Returns when the series was last seen.
+    pub fn last(&self) -> i64 {
+        self.last
+    }
+
     /// Returns the newest value.
     pub fn value(&self) -> Option<f64> {
         self.changes.back().map(|(_, value)| *value)

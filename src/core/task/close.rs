@@ -85,7 +85,7 @@ fn read_routes(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent) {
     let placeholder = &scope.frozen.placeholder;
     let header = &scope.plan.header;
     let world = scope.world;
-    if intent.act == Act::Clean {
+    if matches!(intent.act, Act::Disarm | Act::Clean) {
         status.routes.retain(|record| world.get(ResourceKind::HTTPRoute, &record.name).is_some());
     }
     for record in &mut status.routes {

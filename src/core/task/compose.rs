@@ -7,8 +7,8 @@ use crate::core::record::fence_key;
 use crate::core::scope::Scope;
 use crate::model::{DeployedBy, Direction, ResourceKind, ResourceRef, Side, name_of, resource_version, uid_of};
 use crate::routing::{
-    Edit, Fence, Install, Layout, Rules, Undo, apply, compile, fence_of, is_all_placeholder, owned_hash, patch,
-    weights_of,
+    Edit, Fence, Install, Layout, Rules, Undo, apply, backends, compile, fence_of, is_all_placeholder, owned_hash,
+    patch, weights_of,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub type Fresh = BTreeMap<ResourceRef, Option<Value>>;
 pub fn compose(scope: &Scope<'_>, fresh: &Fresh, act: Act, wave: u32) -> Result<Compose, Trouble> {
     let c = Composer { scope, fresh };
     if act != Act::Rollback {
-        c.nobody_else_wrote()?;
+        c.nobody_else_wrote(matches!(act, Act::Disarm | Act::Clean) || scope.status().phase.is_backward())?;
     }
     let groups = match act {
         Act::Prepare => c.prepare()?,
@@ -108,12 +108,16 @@ impl<'a> Composer<'a> {
     }
 
     /// Compares the fence of every object that was read with the recorded one, also of those that are not written now.
-    fn nobody_else_wrote(&self) -> Result<(), Trouble> {
+    ///
+    /// `removes` = a managed route that is gone already is no obstacle.
+    fn nobody_else_wrote(&self, removes: bool) -> Result<(), Trouble> {
+        let is_managed = |target: &ResourceRef| self.scope.status().routes.iter().any(|r| r.name == target.name);
         for (target, live) in self.fresh {
             match live {
                 Some(live) => {
                     self.fence(target, live, Direction::Forward)?;
                 }
+                None if removes && is_managed(target) => {}
                 None if self.scope.status().fences.contains_key(&fence_key(target.kind, &target.name)) => {
                     return Err(gone(target));
                 }
@@ -123,12 +127,37 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
+    /// Refuses while the base, or a customers' rule of a managed route, gives weight to a side's Service.
+    fn nobody_goes_to(&self, side: Side) -> Result<(), Trouble> {
+        let service = self.scope.service(side);
+        let sends = |route: &Value, only: Option<&RouteRecord>| {
+            let rules = route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice);
+            let counts = |index: usize| {
+                // Pinned rules hold placeholders and name the old slot for ever.
+                only.is_none_or(|r| r.cells.iter().flat_map(|c| &c.rules).any(|rule| *rule as usize == index))
+            };
+            let counted = rules.iter().enumerate().filter(|(index, _)| counts(*index));
+            counted.flat_map(|(_, rule)| backends(rule)).any(|(name, weight)| name == service && weight > 0)
+        };
+        let base = self.scope.base().into_iter().filter(|base| sends(base, None));
+        let records = &self.scope.status().routes;
+        let managed = records.iter().filter_map(|r| self.scope.route(r).filter(|route| sends(route, Some(r))));
+        match base.chain(managed).next() {
+            None => Ok(()),
+            Some(route) => Err(Trouble::Drifted(format!(
+                "HTTPRoute {} sends requests to the {side} version: somebody else wrote it",
+                name_of(route)
+            ))),
+        }
+    }
+
     fn undo(&self) -> Result<Undo, Trouble> {
         live_undo(self.scope).ok_or_else(|| missing_base(self.scope))
     }
 
     fn prepare(&self) -> Result<Vec<Vec<Planned>>, Trouble> {
         let undo = self.undo()?;
+        self.nobody_goes_to(Side::New)?;
         // The weights are written as they must be already: the patch tests them, so the check of the active slot and
         // the mark are one write.
         let edits = [self.weights(Rules::All, Side::Old), Edit::Undo(&undo)];
@@ -144,13 +173,23 @@ impl<'a> Composer<'a> {
 
     fn install(&self) -> Result<Compose, Trouble> {
         let layout = layout(self.scope)?;
-        let missing = |name: &str| self.scope.world.get(ResourceKind::HTTPRoute, name).is_none();
-        let group = layout
-            .routes
-            .iter()
-            .filter(|route| missing(&route.name))
-            .map(|route| {
-                let target = ResourceRef::new(ResourceKind::HTTPRoute, &route.name);
+        let mut group = Vec::new();
+        for route in &layout.routes {
+            let target = ResourceRef::new(ResourceKind::HTTPRoute, &route.name);
+            let live = self.scope.world.get(target.kind, &target.name);
+            let is_recorded = self.scope.status().routes.iter().any(|r| r.name == route.name && !r.uid.is_empty());
+            if let Some(live) = live {
+                // A POST without an answer has landed late.
+                if owned_hash(target.kind, live) != owned_hash(target.kind, &route.object) {
+                    return Err(Trouble::Drifted(format!("{target} exists and is not as this release makes it")));
+                }
+                if !is_recorded {
+                    let fence = fence_of(live);
+                    let ops = patch(live, fence.map_or(Fence::First, Fence::At), &[Edit::Touch])
+                        .map_err(|e| Trouble::Impossible(format!("{target}: {e}")))?;
+                    group.push(self.planned(target, live, fence, ops)?);
+                }
+            } else {
                 let record = Target {
                     kind: ResourceKind::HTTPRoute,
                     name: route.name.clone(),
@@ -159,15 +198,15 @@ impl<'a> Composer<'a> {
                     before: String::new(),
                     after: owned_hash(ResourceKind::HTTPRoute, &route.object),
                 };
-                Planned { target, record, verb: Verb::Create(route.object.clone()) }
-            })
-            .collect();
+                group.push(Planned { target, record, verb: Verb::Create(route.object.clone()) });
+            }
+        }
         let routes = layout
             .routes
             .into_iter()
             .map(|route| RouteRecord { name: route.name, uid: String::new(), armed: false, cells: route.cells })
             .collect();
-        Ok(Compose { groups: vec![group], routes })
+        Ok(Compose { groups: [group].into_iter().filter(|g| !g.is_empty()).collect(), routes })
     }
 
     /// Sets the customers' matches, or the placeholders again.
@@ -175,6 +214,9 @@ impl<'a> Composer<'a> {
         let layout = layout(self.scope)?;
         let mut group = Vec::new();
         for record in self.scope.status().routes.iter().filter(|record| record.armed != set) {
+            if !set && self.read(ResourceKind::HTTPRoute, &record.name).is_none() {
+                continue;
+            }
             let Some(route) = layout.routes.iter().find(|route| route.name == record.name) else {
                 return Err(Trouble::Drifted(format!(
                     "the base route {} was changed since the managed routes were made: {} is not among them any more",
@@ -214,6 +256,7 @@ impl<'a> Composer<'a> {
 
     fn retire(&self) -> Result<Vec<Vec<Planned>>, Trouble> {
         let down = DeploymentEdit { replicas: Some(0), ..DeploymentEdit::default() };
+        self.nobody_goes_to(if self.scope.status().phase.is_backward() { Side::New } else { Side::Old })?;
         if self.scope.status().phase.is_backward() {
             // Old is healthy and undo stays: a bump of the base is enough.
             let base =
@@ -266,22 +309,28 @@ impl<'a> Composer<'a> {
         let undo = self.undo().ok();
         let mut edits = vec![self.weights(Rules::All, Side::Old)];
         edits.extend(undo.as_ref().map(Edit::Undo));
-        let base = self.read(ResourceKind::HTTPRoute, &self.scope.component().route);
-        let first = match base {
-            Some(_) => vec![self.route(&self.scope.component().route, &edits, Direction::Backward)?],
-            None => Vec::new(),
-        };
-        let mut managed: Vec<&RouteRecord> = self
-            .scope
-            .status()
-            .routes
-            .iter()
-            .filter(|record| self.read(ResourceKind::HTTPRoute, &record.name).is_some())
-            .collect();
+        let mut names = vec![self.scope.component().route.as_str()];
+        let mut managed: Vec<&RouteRecord> = self.scope.status().routes.iter().collect();
         managed.sort_by_key(|record| std::cmp::Reverse(population(record)));
-        let rest: Result<Vec<Planned>, Trouble> =
-            managed.into_iter().map(|record| self.route(&record.name, &edits, Direction::Backward)).collect();
-        Ok(vec![first, rest?])
+        names.extend(managed.into_iter().map(|record| record.name.as_str()));
+        names.retain(|name| self.read(ResourceKind::HTTPRoute, name).is_some());
+        // A route that somebody has changed beyond our undo keeps none of the others from going back.
+        let (mut planned, mut stuck, mut moves) = (Vec::new(), None, false);
+        for name in names {
+            match self.route(name, &edits, Direction::Backward) {
+                Ok(write) => {
+                    moves |= write.record.before != write.record.after;
+                    planned.push(write);
+                }
+                Err(trouble) => stuck = Some(trouble),
+            }
+        }
+        if let Some(trouble) = stuck.filter(|_| !moves) {
+            return Err(trouble);
+        }
+        let is_base = |write: &Planned| write.target.name == self.scope.component().route;
+        let (first, rest) = planned.into_iter().partition(is_base);
+        Ok(vec![first, rest])
     }
 
     fn base(&self, edits: &[Edit<'_>]) -> Result<Planned, Trouble> {

@@ -52,6 +52,11 @@ impl HoldTask {
         }
     }
 
+    /// Tells whether the hold stands in the Release; then only touches are left.
+    pub fn is_written(&self) -> bool {
+        matches!(self.stage, Stage::Touching(_))
+    }
+
     /// Says how far the hold is.
     pub fn progress(&self) -> String {
         match &self.stage {

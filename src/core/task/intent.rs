@@ -188,8 +188,12 @@ impl IntentTask {
             Err(Trouble::Drifted(what)) => return crate::core::order::block(state, now, &what, effects),
             Err(Trouble::Impossible(why)) => return Flow::Stopped(why),
         }
-        if self.plan.groups.is_empty() {
+        // What was installed or removed meanwhile leaves nothing to write; the record still has to say so.
+        if self.plan.groups.is_empty() && !matches!(self.order.act, Act::Install | Act::Disarm | Act::Clean) {
             return Flow::Failed("there is nothing left to write".into());
+        }
+        if self.stopped(state).is_some() {
+            return Flow::Over;
         }
         if !matches!(self.order.act, Act::Arm | Act::Shift | Act::Promote) {
             return self.record(state, now, effects);
@@ -202,10 +206,17 @@ impl IntentTask {
     }
 
     fn record(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        if self.stopped(state).is_some() {
+            return Flow::Over;
+        }
         let at = state.server_now(now);
         let id = state.ids.ulid(at);
         let Some(scope) = state.scope() else { return Flow::Over };
         let Some(driver) = &scope.status().driver else { return Flow::Over };
+        // The hold that the beginning of a rollback finds is older than it; a later one stops its retire and clean.
+        if self.order.act == Act::Rollback && !scope.status().phase.is_backward() {
+            self.order.hold_found.clone_from(&scope.release.spec.hold);
+        }
         let planned = || self.plan.groups.iter().flatten();
         let intent = Intent {
             id,
@@ -263,6 +274,9 @@ impl IntentTask {
                 if !recorded {
                     return Flow::Failed("the API server did not store the intent".into());
                 }
+                if self.order.act == Act::Rollback {
+                    crate::core::order::rollback_found(state, self.order.hold_found.clone());
+                }
                 self.group = 0;
                 self.write(state, now, effects)
             }
@@ -276,11 +290,29 @@ impl IntentTask {
         }
     }
 
+    /// Says why this console sends no forward write now: it leaves, a person holds here, or a hold has come.
+    fn stopped(&self, state: &State) -> Option<&'static str> {
+        if self.order.direction == Direction::Backward {
+            return None;
+        }
+        if state.leaving {
+            return Some("the console was left");
+        }
+        if state.holding.is_some() || state.hold.as_ref().is_some_and(|hold| !hold.is_written()) {
+            return Some("it is being held");
+        }
+        let live = &state.scope()?.release.spec.hold;
+        matches!(&self.order.hold, HoldTest::Exactly(wanted) if wanted != live).then_some("it was held")
+    }
+
     /// Sends the next group of writes.
     fn write(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
         let expired = self.intent.as_ref().and_then(|i| i.not_after).is_some_and(|end| state.server_now(now) >= end);
         if expired {
             return settle(state, now, "it expired before it was sent", effects);
+        }
+        if let Some(why) = self.stopped(state) {
+            return settle(state, now, why, effects);
         }
         let Some(group) = self.plan.groups.get(self.group).cloned() else {
             return self.close(state, now, effects);
@@ -310,11 +342,14 @@ impl IntentTask {
                 state.world.learn(target.kind, &object);
                 self.fresh.insert(target, Some(object));
             }
-            Outcome::NotApplied(rejection) if self.order.act == Act::Clean && rejection.code == 404 => {
+            Outcome::NotApplied(rejection)
+                if matches!(self.order.act, Act::Clean | Act::Rollback) && rejection.code == 404 =>
+            {
                 state.world.forget(&target);
             }
             Outcome::NotApplied(rejection) => {
-                *final_trouble |= !rejection.is_precondition();
+                // A rollback is never given up.
+                *final_trouble |= !rejection.is_precondition() && self.order.direction == Direction::Forward;
                 *trouble = Some(refused(&target, &rejection));
             }
             Outcome::Unknown(why) => *trouble = Some(format!("the outcome of writing {target} is unknown: {why}")),

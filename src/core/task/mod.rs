@@ -13,6 +13,7 @@ mod touch;
 
 pub use cas::{CasTask, release_status, release_with};
 pub use close::{everything_is_old, wave_is_at};
+pub use compose::live_undo;
 pub use hold::HoldTask;
 pub use intent::{IntentTask, Order};
 pub use overflow::{JOURNAL, OverflowTask};

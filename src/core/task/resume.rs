@@ -15,6 +15,7 @@ pub struct ResumeTask {
     by: String,
     waiting: BTreeMap<OpId, ResourceRef>,
     fences: BTreeMap<String, u64>,
+    missing: Vec<String>,
     writing: Option<OpId>,
 }
 
@@ -36,7 +37,7 @@ impl ResumeTask {
         );
         targets.push(ResourceRef::new(ResourceKind::HTTPRoute, &component.route));
         let waiting = targets.into_iter().map(|t| (ask(state, effects, Read::Get(t.clone())), t)).collect();
-        Some(Self { by, waiting, fences: BTreeMap::new(), writing: None })
+        Some(Self { by, waiting, fences: BTreeMap::new(), missing: Vec::new(), writing: None })
     }
 
     /// Takes in a read.
@@ -56,7 +57,10 @@ impl ResumeTask {
                     self.fences.insert(fence_key(target.kind, &target.name), fence);
                 }
             }
-            Ok(_) => state.world.forget(&target),
+            Ok(_) => {
+                state.world.forget(&target);
+                self.missing.push(fence_key(target.kind, &target.name));
+            }
             Err(failure) => return Flow::Failed(format!("{target} cannot be read: {}", failure.why)),
         }
         if !self.waiting.is_empty() {
@@ -114,7 +118,13 @@ impl ResumeTask {
             Some(hold) => format!("resume; it was held by {}: {}", hold.by, hold.reason),
             None => "resume".to_owned(),
         };
-        status.fences.extend(std::mem::take(&mut self.fences));
+        // An object that this release has not written yet gets no fence here: only a write of ours makes one.
+        for (key, fence) in &mut status.fences {
+            if let Some(found) = self.fences.get(key) {
+                *fence = *found;
+            }
+        }
+        status.fences.retain(|key, _| !self.missing.contains(key));
         write_down(
             &mut status,
             at,

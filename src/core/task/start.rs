@@ -164,6 +164,17 @@ impl StartTask {
     fn lock(mut self: Box<Self>, state: &mut State, effects: &mut Vec<Effect>) -> Flow {
         let Some(plan_name) = state.plan_name() else { return Flow::Over };
         let Some(plan) = state.world.get(ResourceKind::RolloutPlan, &plan_name) else { return Flow::Over };
+        if state.leaving {
+            return Flow::Stopped("the console was left".into());
+        }
+        if let Some(other) = state.world.active_release(&plan_name).filter(|active| *active != self.name)
+            && state.world.release(&other).is_some_and(|release| !release.phase().is_final())
+        {
+            return Flow::Stopped(format!(
+                "release {other} was started meanwhile: Release {} stays Proposed",
+                self.name
+            ));
+        }
         let mut status = plan["status"].as_object().cloned().unwrap_or_default();
         status.insert("activeRelease".into(), json!(self.name));
         let ops = vec![
@@ -183,6 +194,10 @@ impl StartTask {
         let Some(release) = state.world.release(&self.name).cloned() else {
             return Flow::Stopped(format!("Release {} is gone", self.name));
         };
+        if release.status.frozen.is_some() || release.phase() != Phase::Proposed {
+            let who = release.status.driver.as_ref().map_or("somebody", |driver| driver.who.as_str());
+            return Flow::Stopped(format!("Release {} was started by {who} meanwhile", self.name));
+        }
         let plan = match state.world.plan(&state.setup.namespace, &release.spec.plan) {
             Ok(plan) => plan,
             Err(findings) => {

@@ -1,0 +1,57 @@
+//! What the small cluster begins with.
+
+use crate::model::ResourceKind;
+use serde_json::{Value, json};
+
+/// A pod that runs and is ready.
+pub fn pod(name: &str, slot: &str) -> Value {
+    json!({
+        "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
+        "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
+            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
+    })
+}
+
+fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
+    json!({
+        "metadata": { "name": name, "labels": {} },
+        "spec": { "replicas": replicas, "template": {
+            "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
+            "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
+    })
+}
+
+/// The objects of the small cluster.
+pub fn objects() -> Vec<(ResourceKind, Value)> {
+    let backends = json!([
+        { "group": "", "kind": "Service", "name": "shop-a", "port": 80, "weight": 100 },
+        { "group": "", "kind": "Service", "name": "shop-b", "port": 80, "weight": 0 },
+    ]);
+    let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
+    let service = |name: &str| (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": {} }));
+    vec![
+        service("shop-a"),
+        service("shop-b"),
+        (ResourceKind::Deployment, deployment("shop-a", "a", 2)),
+        (ResourceKind::Deployment, deployment("shop-b", "b", 0)),
+        (
+            ResourceKind::HTTPRoute,
+            json!({ "metadata": { "name": "shop" }, "spec": { "parentRefs": [{ "name": "web" }], "rules": [rule("/"), rule("/api")] } }),
+        ),
+        (ResourceKind::Lease, json!({ "metadata": { "name": "other" }, "spec": {} })),
+        (
+            ResourceKind::RolloutPlan,
+            json!({ "metadata": { "name": "shop", "namespace": "shop" }, "spec": {
+            "environment": "prod",
+            "components": [{ "name": "web", "route": "shop", "a": { "deployment": "shop-a", "service": "shop-a" }, "b": { "deployment": "shop-b", "service": "shop-b" } }],
+            "deploy": { "by": "pilothouse", "container": "app" },
+            "customers": { "identifiedBy": { "header": "x-customer" }, "from": { "inline": [{ "id": "acme" }, { "id": "globex" }, { "id": "initech" }] } },
+            "rings": [{ "name": "first", "names": ["acme"], "bake": "2s" }, { "name": "rest", "rest": true, "bake": "2s" }],
+            "promote": { "bake": "2s" },
+            "settle": "1s",
+            "drain": { "quiet": "3s", "patience": "10s" },
+            "metrics": { "source": { "url": "http://metrics" }, "interval": "1s" },
+        } }),
+        ),
+    ]
+}
