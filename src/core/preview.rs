@@ -278,7 +278,13 @@ impl<'a> Draft<'a> {
         }
         let (old, new) = (&scope.frozen.old.version, &scope.frozen.new.version);
         let moved = super::show::on_new(&scope, self.state);
-        self.fact("moves back", format!("{moved} customers and everybody else: new requests go to {old}"), Tone::Plain);
+        let unlisted = self.state.placed.unlisted != Some(scope.slot(Side::Old));
+        let everybody = if unlisted { " and the unlisted" } else { "" };
+        let who = match moved {
+            0 if !unlisted => format!("nobody: all are on {old}, and stay there"),
+            _ => format!("{moved} customers{everybody}: new requests go to {old}"),
+        };
+        self.fact("moves back", who, Tone::Plain);
         let open = self.state.evidence.inflight(scope.slot(Side::New));
         let open = open.map_or_else(|| "what is".to_owned(), |n| n.to_string());
         self.fact("in flight", format!("{open} open on {new} finishes there; nothing is cut"), Tone::Good);

@@ -115,15 +115,19 @@ pub fn fence_key(kind: crate::model::ResourceKind, name: &str) -> String {
 /// Says in words what an intent does.
 pub fn in_words(intent: &Intent) -> String {
     use crate::api::Act;
+    let routes = match intent.targets.len() {
+        1 => "1 managed route".to_owned(),
+        n => format!("{n} managed routes"),
+    };
     match intent.act {
         Act::Prepare => "put the new version into the idle slot".to_owned(),
-        Act::Install => format!("create {} managed routes", intent.targets.len()),
-        Act::Arm => format!("set the customers' matches on {} managed routes", intent.targets.len()),
+        Act::Install => format!("create {routes}"),
+        Act::Arm => format!("set the customers' matches on {routes}"),
         Act::Shift => format!("move wave {} to the new version", intent.wave),
         Act::Promote => "move the unlisted to the new version".to_owned(),
         Act::Retire => "scale the drained slot down".to_owned(),
-        Act::Disarm => format!("set the matches of {} managed routes back", intent.targets.len()),
-        Act::Clean => format!("delete {} managed routes", intent.targets.len()),
+        Act::Disarm => format!("set the matches of {routes} back"),
+        Act::Clean => format!("delete {routes}"),
         Act::Rollback => "route everybody back to the old version".to_owned(),
     }
 }

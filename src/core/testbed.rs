@@ -63,6 +63,8 @@ pub struct Bed {
     counters: BTreeMap<(Slot, String), f64>,
     /// Open work on a slot.
     pub open: BTreeMap<Slot, f64>,
+    /// Whose it is; nobody's who is listed when absent.
+    pub open_of: Option<&'static str>,
     /// Whether metrics are answered.
     pub metrics: bool,
     /// Every write that was applied, in order.
@@ -91,6 +93,7 @@ impl Bed {
             answers: Vec::new(),
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
+            open_of: None,
             metrics: true,
             applied: Vec::new(),
             sent: Vec::new(),
@@ -469,10 +472,11 @@ impl Bed {
                 });
             }
         }
-        let by_customer = self.open.iter().filter(|(_, open)| **open > 0.0).map(|(slot, open)| RawSeries {
+        let named = self.open.iter().zip(self.open_of).filter(|((_, open), _)| **open > 0.0);
+        let by_customer = named.map(|((slot, open), customer)| RawSeries {
             slot: Some(*slot),
             pod: format!("shop-{slot}-0"),
-            customer: Some(CustomerId::new("acme")),
+            customer: Some(CustomerId::new(customer)),
             points: vec![(at, *open)],
             ..RawSeries::default()
         });

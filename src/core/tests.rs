@@ -336,6 +336,7 @@ fn old_records_of_the_journal_move_to_a_config_map_and_none_is_lost() {
 fn a_forced_drain_needs_its_phrase_and_names_whom_it_cuts() {
     let (mut bed, desk) = promoted();
     bed.open.insert(Slot::A, 1.0);
+    bed.open_of = Some("acme");
     bed.pass(2);
     bed.order(desk, Command::Finish);
     bed.pass(20);
@@ -350,4 +351,40 @@ fn a_forced_drain_needs_its_phrase_and_names_whom_it_cuts() {
     let journal = bed.release()["status"]["journal"].to_string();
     assert!(journal.contains("forced without a drain proof: the export hangs; open: acme 1"), "{journal}");
     assert_eq!(bed.release()["status"]["outcome"]["forcedOn"], json!(["acme"]));
+}
+
+#[test]
+fn an_act_is_one_event_with_its_latest_state_and_the_reason_it_began_with() {
+    let (mut bed, desk) = baking();
+    bed.order(desk, rollback());
+    bed.until(desk, "RolledBack");
+    let events = bed.view(desk).events;
+    let backs: Vec<_> = events.iter().filter(|e| e.what.starts_with("route everybody back")).collect();
+    assert_eq!(backs.len(), 1, "{events:?}");
+    assert_eq!((backs[0].why.as_str(), backs[0].result.as_str()), ("test", "applied 2 of 2"));
+    assert!(events.iter().all(|e| e.result != "begun"), "{events:?}");
+}
+
+#[test]
+fn a_version_in_use_says_whom_it_serves_and_open_work_of_nobody_listed_is_the_unlisteds() {
+    let (mut bed, desk) = baking();
+    bed.open.insert(Slot::A, 1.0);
+    bed.pass(2);
+    let view = bed.view(desk);
+    assert!(view.drain.in_use && !view.drain.proven);
+    assert_eq!(view.drain.headline, "serves 2 customers and the unlisted");
+    let last = view.rings.last().unwrap();
+    assert!(last.unlisted);
+    assert_eq!(last.inflight_left, view.drain.inflight, "no customer of a list has open work");
+    assert!(last.inflight_left > Some(0));
+}
+
+#[test]
+fn while_held_the_time_in_the_header_is_the_holds() {
+    let (mut bed, desk) = baking();
+    bed.pass(5);
+    bed.order(desk, Command::Hold { reason: "look".into() });
+    bed.pass(2);
+    let header = bed.view(desk).header;
+    assert_eq!((header.state.as_str(), header.phase.as_str(), header.in_phase), ("HOLD", "BAKING", Some(2)));
 }

@@ -138,7 +138,7 @@ pub struct Header {
     pub why: String,
     /// The phase's word, also while held or blocked.
     pub phase: String,
-    /// Seconds in the phase.
+    /// Seconds in the phase; while held or blocked, seconds since then.
     pub in_phase: Option<u64>,
     /// Seconds since the release was started.
     pub total: Option<u64>,
@@ -203,7 +203,7 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Fail => "FAIL",
             Self::Unknown(_) => "unknown",
-            Self::NoTraffic(_) => "no traffic",
+            Self::NoTraffic(_) => "few req",
         }
     }
 }
@@ -252,8 +252,10 @@ pub struct RingRow {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainRow {
-    /// Which side is being left; `None` when no version is being left.
+    /// Which side is being left; `None` when no version is being left: then the numbers are those of the one that serves.
     pub side: Option<Side>,
+    /// Whether somebody is still routed to that side: there is nothing to prove yet.
+    pub in_use: bool,
     /// Its version.
     pub version: String,
     /// Whether the proof holds.

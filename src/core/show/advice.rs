@@ -19,8 +19,8 @@ pub fn advice(state: &State, now: Timestamp) -> Advice {
         return step(format!("{}; hold and roll back work from here", refusal.text), Action::Take, Tone::Warn);
     }
     let rolling = state.mandate.as_ref().is_some_and(|m| m.goal == crate::core::state::Goal::Rollback);
-    if let Some(blocked) = guard::blocked(&scope, at).filter(|_| !status.phase.is_backward()) {
-        return step(format!("{}; look, then resume, or roll back", blocked.text), Action::Resume, Tone::Bad);
+    if let Some(blocked) = guard::blocked(&scope, at).filter(|_| !super::goes_back(status)) {
+        return step(format!("look, then resume, or roll back: {}", blocked.text), Action::Resume, Tone::Bad);
     }
     if let Some(hold) = guard::hold(&scope, at, None).filter(|_| !rolling) {
         return held(state, &scope, &hold, now);
@@ -28,14 +28,14 @@ pub fn advice(state: &State, now: Timestamp) -> Advice {
     if let Some(running) = state.running.as_ref().filter(|r| r.outcome == RunningState::Running) {
         let since = guard::ago(running.since, now);
         let text = if running.text.is_empty() { status.phase.word().to_lowercase() } else { running.text.clone() };
-        let tone = if status.phase.is_backward() { Tone::Warn } else { Tone::Plain };
+        let tone = if super::goes_back(status) { Tone::Warn } else { Tone::Plain };
         return patience(state, &scope, at)
             .unwrap_or_else(|| say(format!("{}: {text} ({since})", running.action.spec().title), tone));
     }
     if status.intent.is_some() || !status.phase.is_resting() {
         let by = status.driver.as_ref().map_or("nobody", |d| d.who.as_str());
         let left = match status.phase {
-            phase if phase.is_backward() => format!("{by} left the rollback in {}", phase.word()),
+            phase if super::goes_back(status) => format!("{by} left the rollback in {}", phase.word()),
             phase => format!("{by} left the release in {}", phase.word()),
         };
         return step(format!("{left}: resume it, or roll back"), Action::Resume, Tone::Warn);
@@ -48,7 +48,7 @@ pub fn way_out(state: &State) -> String {
     let Some(scope) = state.scope() else { return String::new() };
     let status = scope.status();
     let old = &scope.frozen.old.version;
-    if status.phase.is_backward() {
+    if super::goes_back(status) {
         return format!("rolling back: every new request goes to {old}");
     }
     let moved = super::on_new(&scope, state);
@@ -58,7 +58,10 @@ pub fn way_out(state: &State) -> String {
         Phase::RetiringOld | Phase::Cleaning => {
             format!("rollback now: {old} is started again first, then everybody goes back")
         }
-        _ => format!("rollback now: {moved} customers{everybody} to {old}, about {settle}, nothing is cut"),
+        _ if moved == 0 && everybody.is_empty() => {
+            format!("rollback now: nobody has moved; {} is taken away again", scope.frozen.new.version)
+        }
+        _ => format!("rollback now: {}{everybody} to {old}, ~{settle}, nothing is cut", super::customers(moved)),
     }
 }
 
@@ -107,6 +110,7 @@ fn idle(state: &State, now: Timestamp) -> Advice {
     }
 }
 
+/// The key and the acts come first: where the row is too short, the reasons are cut, and those stand elsewhere, too.
 fn held(state: &State, scope: &Scope<'_>, hold: &Refusal, now: Timestamp) -> Advice {
     let failing: Vec<String> = guard::gates(state, scope, now, false)
         .into_iter()
@@ -114,13 +118,12 @@ fn held(state: &State, scope: &Scope<'_>, hold: &Refusal, now: Timestamp) -> Adv
         .map(|r| r.text)
         .collect();
     if failing.is_empty() {
-        return step(format!("{}; resume it, or roll back", hold.text), Action::Resume, Tone::Warn);
+        return step(format!("resume it, or roll back: {}", hold.text), Action::Resume, Tone::Warn);
     }
-    step(
-        format!("{}; {}: roll back, or resume when it is over", hold.text, failing.join(", ")),
-        Action::Rollback,
-        Tone::Bad,
-    )
+    let since = scope.release.spec.hold.as_ref().map_or(String::new(), |hold| {
+        format!("; held by {} for {}", hold.by, guard::ago(hold.at, state.server_now(now)))
+    });
+    step(format!("roll back, or resume when it is over: {}{since}", failing.join(", ")), Action::Rollback, Tone::Bad)
 }
 
 /// The advice of a phase in which a person must act.
@@ -157,7 +160,7 @@ fn resting(state: &State, scope: &Scope<'_>, now: Timestamp) -> Advice {
         Some(wave) if !wave.is_unlisted() => match guard::approved(scope, wave) {
             Some(_) => step(format!("ring {} waits for an approval", wave.ring), Action::Approve, Tone::Warn),
             None => step(
-                format!("next wave {}: {} customers", guard::place(scope, next), wave.customers.len()),
+                format!("next wave {}: {}", guard::place(scope, next), super::customers(wave.customers.len())),
                 Action::Next,
                 Tone::Good,
             ),

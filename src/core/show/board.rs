@@ -27,7 +27,7 @@ pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
             ring_row(state, scope.as_ref(), name, &of_ring, &verdict, survivors.as_ref())
         })
         .collect();
-    rows.push(unlisted_row(state, scope.as_ref(), &verdict));
+    rows.push(unlisted_row(state, scope.as_ref(), &verdict, survivors.as_ref()));
     rows
 }
 
@@ -81,6 +81,8 @@ fn ring_row(
     };
     let Some(scope) = scope else {
         row.now = Some(0);
+        row.errors_old =
+            super::panels::serving(state).and_then(|slot| state.evidence.error_ratio(slot, Who::Among(&set)));
         return row;
     };
     let new = scope.slot(Side::New);
@@ -93,7 +95,7 @@ fn ring_row(
     let status = scope.status();
     for (_, number, customers) in waves {
         let progress = progress(scope, *number);
-        if matches!(progress, WaveProgress::New | WaveProgress::Moving) && !status.phase.is_backward() {
+        if matches!(progress, WaveProgress::New | WaveProgress::Moving) && !super::goes_back(status) {
             row.want += customers.len();
         }
         row.waves.0 += usize::from(progress == WaveProgress::New);
@@ -115,7 +117,12 @@ fn ring_row(
     row
 }
 
-fn unlisted_row(state: &State, scope: Option<&Scope<'_>>, verdict: &Verdict) -> RingRow {
+fn unlisted_row(
+    state: &State,
+    scope: Option<&Scope<'_>>,
+    verdict: &Verdict,
+    survivors: Option<&BTreeMap<CustomerId, u64>>,
+) -> RingRow {
     let listed: BTreeSet<CustomerId> = super::listed_customers(state).into_iter().collect();
     let who = Who::Unlisted(&listed);
     let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, who)).reduce(|a, b| a + b);
@@ -129,14 +136,19 @@ fn unlisted_row(state: &State, scope: Option<&Scope<'_>>, verdict: &Verdict) -> 
     };
     let Some(scope) = scope else {
         row.now = Some(0);
+        row.errors_old = super::panels::serving(state).and_then(|slot| state.evidence.error_ratio(slot, who));
         return row;
     };
     let new = scope.slot(Side::New);
+    // What is open beside the listed customers' work, which is counted by name.
+    row.inflight_left = super::panels::left_side(scope).zip(survivors).and_then(|(side, by_customer)| {
+        let of_listed: u64 = listed.iter().filter_map(|customer| by_customer.get(customer)).sum();
+        Some(state.evidence.inflight(scope.slot(side))?.saturating_sub(of_listed))
+    });
     let last = scope.last_wave();
     let progress = progress(scope, last);
-    row.want = usize::from(
-        matches!(progress, WaveProgress::New | WaveProgress::Moving) && !scope.status().phase.is_backward(),
-    );
+    row.want =
+        usize::from(matches!(progress, WaveProgress::New | WaveProgress::Moving) && !super::goes_back(scope.status()));
     row.now = state.placed.unlisted.map(|slot| usize::from(slot == new));
     row.errors_new = state.evidence.error_ratio(new, who);
     row.errors_old = state.evidence.error_ratio(new.other(), who);
@@ -154,7 +166,7 @@ fn unlisted_row(state: &State, scope: Option<&Scope<'_>>, verdict: &Verdict) -> 
 fn state_word(scope: &Scope<'_>, row: &RingRow) -> String {
     let phase = scope.status().phase;
     let word = match phase {
-        _ if phase.is_backward() && row.now == Some(0) => "back",
+        _ if super::goes_back(scope.status()) && row.now == Some(0) => "back",
         Phase::RollingBack => "moving",
         Phase::Shifting | Phase::Promoting if row.is_current => "moving",
         Phase::Verifying if row.is_current => "verify",
@@ -204,7 +216,7 @@ fn progress(scope: &Scope<'_>, wave: u32) -> WaveProgress {
 
 fn wanted(scope: &Scope<'_>, wave: u32) -> Side {
     let on_new = matches!(progress(scope, wave), WaveProgress::New | WaveProgress::Moving);
-    if on_new && !scope.status().phase.is_backward() { Side::New } else { Side::Old }
+    if on_new && !super::goes_back(scope.status()) { Side::New } else { Side::Old }
 }
 
 fn side_of(scope: Option<&Scope<'_>>, slot: Slot) -> Side {

@@ -57,10 +57,12 @@ fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Head
     if let Some(blocked) = &status.blocked {
         header.state = "BLOCKED".into();
         header.why.clone_from(&blocked.what);
+        header.in_phase = Some(seconds(blocked.since, at));
         header.alarm = Some(Tone::Bad);
-    } else if let Some(hold) = scope.release.spec.hold.as_ref().filter(|_| !status.phase.is_backward()) {
+    } else if let Some(hold) = scope.release.spec.hold.as_ref().filter(|_| !super::goes_back(status)) {
         header.state = "HOLD".into();
         header.why = format!("by {}: {}", hold.by, hold.reason);
+        header.in_phase = Some(seconds(hold.at, at));
         header.alarm = Some(if hold.by.starts_with("gate ") { Tone::Bad } else { Tone::Warn });
     } else if status.phase == Phase::Baking {
         let rows = state.gates.rows(state, scope, now);
@@ -69,7 +71,7 @@ fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Head
         } else if rows.iter().any(|r| matches!(r.verdict, Verdict::Unknown(_) | Verdict::NoTraffic(_))) {
             header.alarm = Some(Tone::Warn);
         }
-    } else if status.phase.is_backward() {
+    } else if super::goes_back(status) {
         header.alarm = Some(Tone::Warn);
     }
 }

@@ -7,8 +7,9 @@ mod panels;
 
 use super::scope::Scope;
 use super::{Action, Command, Exposure, State, View};
+use crate::api::ReleaseStatus;
 use crate::core::evidence::Who;
-use crate::model::{CustomerId, Side, Timestamp};
+use crate::model::{CustomerId, Phase, Side, Timestamp};
 
 /// Computes everything the screens show.
 pub fn view(state: &State, now: Timestamp) -> View {
@@ -44,6 +45,18 @@ pub fn listed_customers(state: &State) -> Vec<CustomerId> {
 pub fn on_new(scope: &Scope<'_>, state: &State) -> usize {
     let new = Some(scope.slot(Side::New));
     state.placed.customers.values().filter(|slot| **slot == new).count()
+}
+
+/// Tells whether the release is on its way back, or cleans up after it.
+pub fn goes_back(status: &ReleaseStatus) -> bool {
+    let cleans = status.phase == Phase::Cleaning;
+    let result = status.outcome.as_ref().and_then(|outcome| outcome.result);
+    status.phase.is_backward() || (cleans && result == Some(Phase::RolledBack))
+}
+
+/// Counts customers in words.
+pub fn customers(count: usize) -> String {
+    if count == 1 { "1 customer".to_owned() } else { format!("{count} customers") }
 }
 
 /// Returns ring, wave number and customers of each listed wave; frozen, or as a start now would freeze it.

@@ -4,7 +4,8 @@ use crate::core::evidence::Shown;
 use crate::core::proof::{Proof, drain_proof};
 use crate::core::scope::Scope;
 use crate::core::{DrainGraph, DrainRow, EventRow, Graph, ReleaseRow, State};
-use crate::model::{GateKind, Phase, Side, StreamKind, Timestamp};
+use crate::model::{GateKind, Phase, Side, Slot, StreamKind, Timestamp};
+use std::collections::BTreeMap;
 
 /// How many cells the graphs carry; the screens take the newest that fit.
 const CELLS: usize = 300;
@@ -16,7 +17,7 @@ const SURVIVORS: usize = 50;
 /// Returns the side whose work is being left behind; `None` while nobody leaves anything.
 pub fn left_side(scope: &Scope<'_>) -> Option<Side> {
     let status = scope.status();
-    if status.phase.is_backward() {
+    if super::goes_back(status) {
         return Some(Side::New);
     }
     (status.wave > 0).then_some(Side::Old)
@@ -25,8 +26,8 @@ pub fn left_side(scope: &Scope<'_>) -> Option<Side> {
 /// Computes the drain of the slot that is being left.
 pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let at = state.server_now(now);
-    let Some(scope) = state.scope() else { return DrainRow::default() };
-    let Some(side) = left_side(&scope) else { return DrainRow::default() };
+    let Some(scope) = state.scope() else { return standing(state, serving(state)) };
+    let Some(side) = left_side(&scope) else { return standing(state, Some(scope.slot(Side::Old))) };
     let slot = scope.slot(side);
     let status = scope.status();
     let draining = matches!(status.phase, Phase::DrainingOld | Phase::DrainingNew);
@@ -53,15 +54,18 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let mut by_count: Vec<(String, u64)> = survivors.into_iter().map(|(c, n)| (c.to_string(), n)).collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     by_count.truncate(SURVIVORS);
+    let by_kind = kinds(state, slot);
+    let users = users(state, slot).filter(|_| !off && !ended && !proof.holds());
     let used = status.since.map_or(0, |since| u64::try_from(at.as_second() - since.as_second()).unwrap_or(0));
     DrainRow {
         side: Some(side),
         version: version.to_string(),
         proven: proof.holds(),
-        headline: headline(&proof, off, ended, inflight),
+        in_use: users.is_some(),
+        headline: users.unwrap_or_else(|| headline(&proof, ended, &by_kind)),
         missing,
         inflight: if ended { Some(0) } else { inflight },
-        by_kind: StreamKind::ALL.into_iter().map(|kind| (kind, state.evidence.inflight_of(slot, kind))).collect(),
+        by_kind,
         oldest: if ended { None } else { state.evidence.oldest(slot) },
         eta: if draining { eta(state, at, side, &scope) } else { None },
         patience: draining.then_some((scope.plan.drain.patience.0.as_secs(), used)),
@@ -70,21 +74,49 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     }
 }
 
-fn headline(proof: &Proof, off: bool, ended: bool, inflight: Option<u64>) -> String {
+/// Returns what is open on the slot that serves, while no version is being left.
+fn standing(state: &State, slot: Option<Slot>) -> DrainRow {
+    let Some(slot) = slot else { return DrainRow::default() };
+    DrainRow {
+        inflight: state.evidence.inflight(slot),
+        by_kind: kinds(state, slot),
+        oldest: state.evidence.oldest(slot),
+        ..DrainRow::default()
+    }
+}
+
+fn kinds(state: &State, slot: Slot) -> Vec<(StreamKind, Option<u64>)> {
+    StreamKind::ALL.into_iter().map(|kind| (kind, state.evidence.inflight_of(slot, kind))).collect()
+}
+
+/// Says who is routed to a slot; `None` = nobody, as far as the routes say.
+fn users(state: &State, slot: Slot) -> Option<String> {
+    let customers = state.placed.customers.values().filter(|placed| **placed == Some(slot)).count();
+    Some(match (customers, state.placed.unlisted == Some(slot)) {
+        (0, false) => return None,
+        (0, true) => "serves the unlisted".into(),
+        (n, false) => format!("serves {}", super::customers(n)),
+        (n, true) => format!("serves {} and the unlisted", super::customers(n)),
+    })
+}
+
+fn headline(proof: &Proof, ended: bool, by_kind: &[(StreamKind, Option<u64>)]) -> String {
     if ended {
         return "all pods have ended".into();
     }
     match proof {
         Proof::Proven => "proven: nothing is open".into(),
         Proof::NeverRouted => "proven: nobody was ever sent there".into(),
-        Proof::NotProven(_) if !off => match inflight {
-            Some(n) => format!("{n} open; still in use"),
-            None => "open work unknown; still in use".into(),
-        },
-        Proof::NotProven(missing) => match inflight {
-            Some(n) if n > 0 => format!("not proven: {n} open"),
-            _ => format!("not proven: {}", missing.first().map_or("", String::as_str)),
-        },
+        Proof::NotProven(missing) => {
+            let open: Vec<String> = by_kind
+                .iter()
+                .filter_map(|(kind, n)| n.filter(|n| *n > 0).map(|n| format!("{n} {}", kind.as_str())))
+                .collect();
+            match open.is_empty() {
+                false => format!("not proven: {} open", open.join(", ")),
+                true => format!("not proven: {}", missing.first().map_or("", String::as_str)),
+            }
+        }
     }
 }
 
@@ -106,11 +138,14 @@ fn eta(state: &State, at: Timestamp, side: Side, scope: &Scope<'_>) -> Option<u6
     (fall.is_finite() && fall > 0.0).then(|| (last.1 / fall).ceil() as u64)
 }
 
-/// Returns open work on the slot that is being left, over time.
+/// Returns open work on the slot that is being left, or on the one that serves, over time.
 pub fn drain_graph(state: &State, at: Timestamp) -> DrainGraph {
-    let Some(scope) = state.scope() else { return DrainGraph::default() };
-    let side = left_side(&scope).unwrap_or(Side::Old);
-    let (step, values) = state.evidence.graph(scope.slot(side), Shown::InFlight, at, CELLS);
+    let slot = match state.scope() {
+        Some(scope) => Some(scope.slot(left_side(&scope).unwrap_or(Side::Old))),
+        None => serving(state),
+    };
+    let Some(slot) = slot else { return DrainGraph::default() };
+    let (step, values) = state.evidence.graph(slot, Shown::InFlight, at, CELLS);
     DrainGraph { step: step as f64 / 1000.0, values }
 }
 
@@ -136,32 +171,46 @@ fn graph(state: &State, at: Timestamp, shown: Shown, limits: impl Fn(&GateKind) 
     Graph { step: step as f64 / 1000.0, new: new_cells, old: old_cells, limit, last }
 }
 
-fn serving(state: &State) -> Option<crate::model::Slot> {
+/// Returns the slot that serves by the base route.
+pub fn serving(state: &State) -> Option<Slot> {
     let plan = state.plan.as_ref()?;
     let base = state.world.get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)?;
     crate::routing::active_slot(base, &plan.component).ok()
 }
 
-/// Returns the journal of the release under way, or of the last one, newest first.
+/// Returns the journal of the release under way, or of the last one, newest first: one row per act, its latest state.
 pub fn events(state: &State) -> Vec<EventRow> {
     let release =
         state.active_name().and_then(|name| state.world.release(&name)).or_else(|| super::head::last_ended(state));
     let Some(release) = release else { return Vec::new() };
-    release
-        .status
-        .journal
-        .iter()
-        .rev()
-        .take(EVENTS)
-        .map(|record| EventRow {
+    let mut rows: Vec<EventRow> = Vec::new();
+    let mut acts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for record in release.status.journal.iter().rev() {
+        let why = if record.why.is_empty() { &record.evidence } else { &record.why };
+        let act = (record.intent.as_str(), record.what.as_str());
+        // What was known when an act began says why it was done; how it ended says the rest.
+        if let Some(row) = acts.get(&act).and_then(|index| rows.get_mut(*index)) {
+            if row.why.is_empty() {
+                row.why.clone_from(why);
+            }
+            continue;
+        }
+        if rows.len() == EVENTS {
+            break;
+        }
+        if !record.intent.is_empty() {
+            acts.insert(act, rows.len());
+        }
+        rows.push(EventRow {
             seq: record.seq,
             at: Some(record.at),
             by: record.by.clone(),
             what: record.what.clone(),
-            why: if record.why.is_empty() { record.evidence.clone() } else { record.why.clone() },
+            why: why.clone(),
             result: record.result.clone(),
-        })
-        .collect()
+        });
+    }
+    rows
 }
 
 /// Returns the releases that could be started, newest first.

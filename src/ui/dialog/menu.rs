@@ -73,6 +73,7 @@ impl Menu {
             let head = format!(" {sign} {} {} ", ink.left(&scene.key(action), 8), ink.left(spec.title, 15));
             let width = room.saturating_sub(head.chars().count());
             let lines = match why.len() {
+                0 if next == Some(action) => ink.wrap(spec.doc, width),
                 0 => vec![ink.fit(spec.doc, width)],
                 _ => why
                     .iter()

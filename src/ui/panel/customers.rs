@@ -77,7 +77,7 @@ pub(in crate::ui) fn heading(scene: &Scene, width: u16) -> Row {
 pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
     let ink = &scene.ink;
     let w = Widths::of(width);
-    let moved = row.want != row.now;
+    let moved = row.want.is_some() && row.want != row.now;
     let bad = row.errors.is_some_and(|e| scene.view.errors.limit.is_some_and(|limit| e > limit));
     let mark = match (bad, moved) {
         (true, _) => Some(Role::Bad),
@@ -98,7 +98,10 @@ pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
     Row::from(vec![
         ink.maybe(mark, mark.map_or(" ", |role| ink.glyph(role))),
         ink.text(&format!(" {} {} ", ink.left(&name, w.name), ink.left(&row.ring, w.ring))),
-        version(scene, row.want, w.version),
+        match row.want {
+            Some(_) => version(scene, row.want, w.version),
+            None => ink.role(Role::Dim, &ink.left(num::NOTHING, w.version)),
+        },
         ink.text(" "),
         version(scene, row.now, w.version),
         ink.text(&format!(" {} ", ink.right(&num::rate(row.rps), 6))),

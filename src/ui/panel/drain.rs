@@ -1,6 +1,7 @@
 //! The drain: what is still open on the slot that is being left, and what is missing for the proof.
 
 use crate::core::DrainRow;
+use crate::model::Side;
 use crate::ui::chart::{Chart, Curve, Unit, spark};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put};
@@ -17,11 +18,14 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let chart = Chart { curves, limit: None, unit: Unit::Count, step: graph.step, now: scene.view.now };
     let span = chart.span(area.width.saturating_sub(2));
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
-    let mut title = vec![scene.ink.text("drain ")];
-    if let Some(side) = drain.side {
-        title.push(scene.ink.role(side_role(side), &format!("{side} {}", drain.version)));
-        title.push(proof(scene));
-    }
+    let title = match drain.side {
+        Some(side) => vec![
+            scene.ink.text("drain "),
+            scene.ink.role(side_role(side), &format!("{side} {}", drain.version)),
+            proof(scene),
+        ],
+        None => vec![scene.ink.text("open work "), scene.ink.role(Role::Old, scene.version(Side::Old))],
+    };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
     let feet = feet(scene, inner.width, inner.height);
     let plot = inner.height.saturating_sub(feet.len() as u16);
@@ -34,11 +38,10 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
 /// Writes the drain as one row, where there is no room for a chart.
 pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
     let drain = &scene.view.drain;
-    let side = drain.side.map(|side| side.to_string()).unwrap_or_default();
-    let mut pieces = vec![scene.ink.text(&format!(" drain {side}"))];
-    if drain.side.is_some() {
-        pieces.push(proof(scene));
-    }
+    let mut pieces = match drain.side {
+        Some(side) => vec![scene.ink.text(&format!(" drain {side}")), proof(scene)],
+        None => vec![scene.ink.text(" open work")],
+    };
     pieces.push(scene.ink.text(" "));
     pieces.extend(figures(scene, width));
     pieces.push(scene.ink.text("  "));
@@ -76,12 +79,10 @@ fn figures(scene: &Scene, width: u16) -> Vec<Piece> {
 fn numbers(scene: &Scene, is_roomy: bool) -> Vec<Piece> {
     let ink = &scene.ink;
     let DrainRow { side, inflight, oldest, eta, patience, .. } = &scene.view.drain;
-    if side.is_none() {
-        return vec![ink.role(Role::Dim, " no version is being left")];
-    }
     let gap = if is_roomy { "  " } else { " " };
     let open = inflight.is_none_or(|n| n > 0);
-    let mut pieces = vec![ink.maybe(open.then_some(Role::Drain), &format!(" {} open", num::count(*inflight)))];
+    let role = (open && side.is_some()).then_some(Role::Drain);
+    let mut pieces = vec![ink.maybe(role, &format!(" {} open", num::count(*inflight)))];
     if open {
         pieces.push(ink.text(&format!("{gap}oldest {}", num::oldest(*oldest))));
     }
@@ -99,9 +100,12 @@ fn numbers(scene: &Scene, is_roomy: bool) -> Vec<Piece> {
 }
 
 fn headline(scene: &Scene) -> Piece {
-    let DrainRow { side, proven, headline, missing, .. } = &scene.view.drain;
+    let DrainRow { side, in_use, proven, headline, missing, .. } = &scene.view.drain;
     if side.is_none() {
-        return scene.ink.text("");
+        return scene.ink.role(Role::Dim, " no version is being left");
+    }
+    if *in_use {
+        return scene.ink.role(Role::Dim, &format!(" {headline}"));
     }
     let role = if *proven { Role::Ok } else { Role::Drain };
     let more = if missing.len() > 1 { format!(" (+{})", missing.len() - 1) } else { String::new() };
@@ -113,7 +117,9 @@ fn headline(scene: &Scene) -> Piece {
 
 /// Says whether the proof holds; nothing that is not proven may look like zero.
 fn proof(scene: &Scene) -> Piece {
-    if scene.view.drain.proven {
+    if scene.view.drain.in_use {
+        scene.ink.role(Role::Dim, " in use")
+    } else if scene.view.drain.proven {
         scene.ink.role(Role::Ok, " proven")
     } else {
         scene.ink.role(Role::Drain, " not proven")

@@ -9,6 +9,12 @@ use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// Fewer cells say nothing of a reason.
+const WHY_MIN: usize = 12;
+
+/// What is said of a gate that has no verdict: only a bake asks.
+const UNASKED: &str = "asked in a bake";
+
 /// Draws the error ratios.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let gate = telling(&scene.view.gates, "err");
@@ -28,7 +34,8 @@ pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
     pieces.extend(last(scene, graph, Unit::Fraction));
     if let Some(gate) = telling(&scene.view.gates, "err") {
         pieces.push(scene.ink.text("  "));
-        pieces.extend(gate_pieces(scene, gate));
+        let used: usize = pieces.iter().map(Piece::width).sum();
+        pieces.extend(gate_pieces(scene, gate, usize::from(width).saturating_sub(used)));
     }
     let used: usize = pieces.iter().map(Piece::width).sum();
     let room = usize::from(width).saturating_sub(used + 2).min(24);
@@ -36,12 +43,16 @@ pub(in crate::ui) fn strip(scene: &Scene, width: u16) -> Row {
     Row::from(pieces)
 }
 
-/// Writes a gate: its name, limit, value and verdict with its age.
-pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow) -> Vec<Piece> {
+/// Writes a gate: its name, limit, value and verdict with its age; why it is unknown where there is room for it.
+pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow, room: usize) -> Vec<Piece> {
     let ink = &scene.ink;
     let limit = if ink.ascii { "<=" } else { "≤" };
     let window = if gate.window.is_empty() { String::new() } else { format!("/{}", gate.window) };
     let mut pieces = vec![ink.text(&format!("{} {limit}{}{window}  ", gate.name, gate.limit))];
+    if gate.verdict == Verdict::Waiting {
+        pieces.push(ink.role(Role::Dim, UNASKED));
+        return pieces;
+    }
     let value = if gate.value.is_empty() { num::UNKNOWN } else { &gate.value };
     pieces.push(ink.text(&format!("{value} ")));
     let role = verdict_role(&gate.verdict).unwrap_or(Role::Dim);
@@ -50,7 +61,10 @@ pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow) -> Vec<Piece> {
     if let Verdict::Unknown(why) | Verdict::NoTraffic(why) = &gate.verdict
         && !why.is_empty()
     {
-        pieces.push(ink.text(&format!(": {why}")));
+        let left = room.saturating_sub(pieces.iter().map(Piece::width).sum());
+        if left > WHY_MIN {
+            pieces.push(ink.text(&ink.fit(&format!(": {why}"), left)));
+        }
     }
     pieces
 }
@@ -58,6 +72,9 @@ pub(in crate::ui) fn gate_pieces(scene: &Scene, gate: &GateRow) -> Vec<Piece> {
 /// Writes a gate's verdict with its limit, where there is no room for more.
 fn gate_in_short(scene: &Scene, gate: &GateRow) -> Piece {
     let role = verdict_role(&gate.verdict).unwrap_or(Role::Dim);
+    if gate.verdict == Verdict::Waiting {
+        return scene.ink.role(role, &format!("≤{}", gate.limit));
+    }
     let since = gate.since.map(|s| format!(" {}", num::age(s))).unwrap_or_default();
     scene.ink.role(role, &format!("{} {} ≤{}{since}", scene.ink.glyph(role), gate.verdict.word(), gate.limit))
 }
@@ -94,7 +111,7 @@ fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
         Some(gate) if inner.height >= 5 => {
             feet.push(Row::from(figures));
             let mut row = vec![ink.text(" ")];
-            row.extend(gate_pieces(scene, gate));
+            row.extend(gate_pieces(scene, gate, usize::from(inner.width).saturating_sub(1)));
             feet.push(Row::from(row));
         }
         Some(gate) => {
@@ -112,18 +129,24 @@ fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
 }
 
 fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
-    let write = |value: Option<f64>| match unit {
-        Unit::Fraction => num::percent(value, num::UNKNOWN),
-        Unit::Count => num::rate(value),
-        Unit::Seconds => value.map_or(num::UNKNOWN.to_owned(), |v| num::latency(Some(v))),
+    let write = |value: Option<f64>| match (value, unit) {
+        (None, _) => num::UNKNOWN.to_owned(),
+        (_, Unit::Fraction) => num::percent(value, num::UNKNOWN),
+        (_, Unit::Count) => num::rate(value),
+        (_, Unit::Seconds) => num::latency(value),
+    };
+    let old = scene.ink.role(Role::Old, &format!("old {}", write(graph.last.1)));
+    if scene.view.header.new_version.is_empty() {
+        return vec![old];
+    }
+    // Where nobody sends requests there is nothing to measure: that is known.
+    let new = match (graph.last.0, scene.view.exposed.rps) {
+        (None, Some(rps)) if rps <= 0.0 => num::NOTHING.to_owned(),
+        (value, _) => write(value),
     };
     let over = matches!((graph.last.0, graph.limit), (Some(value), Some(limit)) if value > limit);
     let over = if over { Role::Bad } else { Role::New };
-    vec![
-        scene.ink.role(over, &format!("new {}", write(graph.last.0))),
-        scene.ink.text(" "),
-        scene.ink.role(Role::Old, &format!("old {}", write(graph.last.1))),
-    ]
+    vec![scene.ink.role(over, &format!("new {new}")), scene.ink.text(" "), old]
 }
 
 /// Chooses the gate that says most: one that fails, then one that cannot answer, then the one of this graph.

@@ -4,6 +4,7 @@ use crate::core::{EventRow, NoticeRow, Tone, View};
 use crate::model::Timestamp;
 use crate::ui::paint::{Piece, Row, put, role_of};
 use crate::ui::scene::Scene;
+use crate::ui::text::BY_KEY;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -39,12 +40,13 @@ impl Entry<'_> {
         match self {
             Self::Notice(notice) => notice.text.clone(),
             Self::Event(EventRow { what, why, result, .. }) => {
+                // The result before the reason: where the row is too short, the reason is cut.
                 let mut text = what.clone();
-                if !why.is_empty() {
-                    text.push_str(&format!(" ({why})"));
-                }
                 if !result.is_empty() {
                     text.push_str(&format!(": {result}"));
+                }
+                if !why.is_empty() && why != BY_KEY {
+                    text.push_str(&format!(" ({why})"));
                 }
                 text
             }
@@ -75,18 +77,26 @@ pub(in crate::ui) fn rows(scene: &Scene, buf: &mut Buffer, area: Rect) {
     if entries.is_empty() {
         put(buf, area, 0, &Row::from(scene.ink.role(Role::Dim, " nothing has happened yet")));
     }
-    for (y, entry) in entries.iter().take(usize::from(area.height)).enumerate() {
-        put(buf, area, y as u16, &line(scene, entry, usize::from(area.width)));
+    let shown = &entries[..entries.len().min(usize::from(area.height))];
+    let who = who_width(shown, usize::from(area.width));
+    for (y, entry) in shown.iter().enumerate() {
+        put(buf, area, y as u16, &line(scene, entry, usize::from(area.width), who));
     }
 }
 
+/// Returns how wide the names are: as the longest of them, up to a point; what happened is more than who did it.
+pub(in crate::ui) fn who_width(entries: &[Entry], width: usize) -> usize {
+    let most = if width >= 120 { 24 } else { 12 };
+    entries.iter().map(|entry| short(who(entry), most).chars().count()).max().unwrap_or(0).min(most)
+}
+
 /// Writes one entry as a row.
-pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize) -> Row {
+pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize, who_width: usize) -> Row {
     let ink = &scene.ink;
-    let who_width = if width >= 120 { 24 } else { 12 };
-    let (who, role) = match entry {
-        Entry::Event(event) => (event.by.as_str(), None),
-        Entry::Notice(notice) => ("note", role_of(notice.tone)),
+    let who = who(entry);
+    let role = match entry {
+        Entry::Event(_) => None,
+        Entry::Notice(notice) => role_of(notice.tone),
     };
     let sign = role.map_or(" ", |role| ink.glyph(role));
     let head: Vec<Piece> = vec![
@@ -100,6 +110,13 @@ pub(in crate::ui) fn line(scene: &Scene, entry: &Entry, width: usize) -> Row {
     let mut pieces = head;
     pieces.push(ink.maybe(bad.then_some(Role::Bad), &text));
     Row::from(pieces)
+}
+
+fn who<'a>(entry: &Entry<'a>) -> &'a str {
+    match entry {
+        Entry::Event(event) => event.by.as_str(),
+        Entry::Notice(_) => "note",
+    }
 }
 
 /// Shortens `user@host` to the user where both do not fit.

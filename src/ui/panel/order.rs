@@ -25,6 +25,13 @@ pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
     rows
 }
 
+/// Writes that the order has been carried out, where it was; `None` while it is anything else.
+pub(in crate::ui) fn done(scene: &Scene) -> Option<Row> {
+    let order = scene.view.running.as_ref().filter(|order| order.outcome == RunningState::Done)?;
+    let (role, texts) = sentences(scene, order, 1);
+    Some(Row::from(scene.ink.role(role, &format!(" {} {} ", scene.ink.glyph(role), texts.concat()))))
+}
+
 fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<String>) {
     let what = order.action.spec().title;
     let esc = scene.key(Action::Back);

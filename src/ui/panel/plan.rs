@@ -14,29 +14,30 @@ const MISSING: usize = 3;
 
 /// Returns the rows the panel would like to have.
 pub(in crate::ui) fn height(scene: &Scene) -> u16 {
-    u16::try_from(rows(scene).len()).unwrap_or(u16::MAX - 2) + 2
+    u16::try_from(rows(scene, u16::MAX).len()).unwrap_or(u16::MAX - 2) + 2
 }
 
 /// Draws the panel.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let title = vec![scene.ink.text("plan and gates")];
     let inner = scene.ink.frame(buf, area, title, preflight(scene));
-    for (y, row) in rows(scene).iter().take(usize::from(inner.height)).enumerate() {
+    for (y, row) in rows(scene, inner.width).iter().take(usize::from(inner.height)).enumerate() {
         put(buf, inner, y as u16, row);
     }
 }
 
-fn rows(scene: &Scene) -> Vec<Row> {
+fn rows(scene: &Scene, width: u16) -> Vec<Row> {
     let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring)).collect();
     if !scene.view.gates.is_empty() {
         rows.push(Row::default());
     }
     for gate in &scene.view.gates {
         let mut pieces = vec![scene.ink.text("  gate ")];
-        pieces.extend(gate_pieces(scene, gate));
+        pieces.extend(gate_pieces(scene, gate, usize::from(width).saturating_sub(7)));
         rows.push(Row::from(pieces));
     }
-    let missing = &scene.view.drain.missing;
+    // While a version is in use there is nothing to prove.
+    let missing: &[String] = if scene.view.drain.in_use { &[] } else { &scene.view.drain.missing };
     let more = missing.len().saturating_sub(MISSING);
     if !missing.is_empty() {
         rows.push(Row::default());

@@ -14,13 +14,18 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
     u16::try_from(scene.view.rings.len()).unwrap_or(u16::MAX - 3).max(1) + 3
 }
 
-/// Draws the panel; `picked` is the ring the keyboard points at.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: Option<&str>) {
-    let note = if area.width >= 78 { "want = plan, now = routes" } else { "" };
+/// Draws the panel; `picked` is the ring the keyboard points at, `done` what has just been done.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: Option<&str>, done: Option<Row>) {
+    let note = if area.width >= 78 { "want=plan now=routes" } else { "" };
     let title = vec![scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, note)]);
+    if let Some(row) = done {
+        let width = (row.width() as u16).min(area.width.saturating_sub(4));
+        put_fresh(buf, Rect { x: area.x + 2, y: area.bottom().saturating_sub(1), width, height: 1 }, &row);
+    }
     seen(scene, buf, area);
-    let columns = Column::chosen(inner.width);
+    let has_p99 = scene.view.rings.iter().any(|row| row.p99.is_some());
+    let columns = Column::chosen(inner.width, has_p99);
     put(buf, inner, 0, &heading(scene, &columns, inner.width));
     if scene.view.rings.is_empty() {
         put(buf, inner, 1, &Row::from(scene.ink.role(Role::Dim, "  no ring is known yet")));
@@ -117,9 +122,10 @@ impl Column {
         }
     }
 
-    /// Returns the columns that fit, in their order.
-    fn chosen(width: u16) -> Vec<Self> {
+    /// Returns the columns that fit, in their order; without p99 where no histogram knows customers.
+    fn chosen(width: u16, has_p99: bool) -> Vec<Self> {
         let mut columns = Self::ORDER.to_vec();
+        columns.retain(|c| *c != Self::P99 || has_p99);
         for victim in Self::SACRIFICE {
             if columns.iter().map(|c| c.width()).sum::<u16>() <= width {
                 break;
@@ -231,11 +237,13 @@ fn state(scene: &Scene, row: &RingRow, width: usize) -> Piece {
 }
 
 fn gate(scene: &Scene, row: &RingRow, width: usize) -> Piece {
-    if row.verdict == Verdict::Waiting && !row.is_current {
+    let asked = row.is_current && matches!(row.state.as_str(), "moving" | "verify" | "baking");
+    if row.verdict == Verdict::Waiting && !asked {
         return scene.ink.role(Role::Dim, &scene.ink.left(" -", width));
     }
     let word = match &row.verdict {
-        Verdict::NoTraffic(_) => "no req",
+        // The column is narrow; the gates themselves say it in full.
+        Verdict::Unknown(_) => "?",
         other => other.word(),
     };
     let role = verdict_role(&row.verdict).unwrap_or(Role::Dim);
@@ -270,8 +278,9 @@ mod tests {
 
     #[test]
     fn wanted_and_observed_stay_when_there_is_no_room_for_the_rest() {
-        let columns = Column::chosen(40);
+        let columns = Column::chosen(40, true);
         assert!(columns.contains(&Column::Want) && columns.contains(&Column::Now) && !columns.contains(&Column::P99));
-        assert_eq!(Column::chosen(200).len(), Column::ORDER.len());
+        assert_eq!(Column::chosen(200, true).len(), Column::ORDER.len());
+        assert!(!Column::chosen(200, false).contains(&Column::P99));
     }
 }

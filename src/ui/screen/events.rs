@@ -3,7 +3,7 @@
 use crate::core::Action;
 use crate::model::Level;
 use crate::ui::paint::{Row, put, tint};
-use crate::ui::panel::events::{Entry, entries, line};
+use crate::ui::panel::events::{Entry, entries, line, who_width};
 use crate::ui::panel::{footer, header, order};
 use crate::ui::pick::Pick;
 use crate::ui::scene::Scene;
@@ -48,8 +48,9 @@ pub(in crate::ui) fn draw(
     if entries.is_empty() {
         put(buf, inner, 0, &Row::from(scene.ink.role(Role::Dim, " nothing has happened yet")));
     }
+    let who = who_width(&entries, usize::from(inner.width));
     for (y, entry) in entries.iter().skip(top).take(room).enumerate() {
-        put(buf, inner, y as u16, &line(scene, entry, usize::from(inner.width)));
+        put(buf, inner, y as u16, &line(scene, entry, usize::from(inner.width), who));
         if top + y == at {
             tint(buf, inner, y as u16, scene.ink.theme.style(Role::Focus));
         }

@@ -58,8 +58,12 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
     let advice_rows = if area.height >= 24 { 2 } else { 1 };
     let mut advice = footer::advice(scene, area.width, advice_rows);
     advice.resize(advice_rows, Row::default());
-    let order = if shown.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
-    let mut bottom: Vec<Row> = order;
+    // What went well is said in the edge of the rings, so that nothing jumps when it comes and goes.
+    let done = order::done(scene).filter(|_| shown.order);
+    let mut bottom: Vec<Row> = match (&done, shown.order) {
+        (None, true) => order::rows(scene, area.width, area.height / 6),
+        _ => Vec::new(),
+    };
     bottom.push(footer::way_out(scene, area.width));
     bottom.push(footer::keys(scene, area.width, KEYS, shown.said));
     bottom.extend(advice);
@@ -67,15 +71,15 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
 
     let used = header_rows + bottom.len() as u16;
     let body = Rect { y: area.y + header_rows, height: area.height.saturating_sub(used), ..area };
-    draw_body(scene, buf, body, area.height >= TALL, shown);
+    draw_body(scene, buf, body, area.height >= TALL, shown, done);
 }
 
-fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Shown) {
+fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Shown, done: Option<Row>) {
     let wanted = rings::height(scene);
     let rings_rows =
         wanted.min(body.height.saturating_sub(if body.height >= 12 { 4 } else { 2 })).max(4.min(body.height));
     let (top, rest) = split(body, rings_rows);
-    rings::draw(scene, buf, top, shown.ring);
+    rings::draw(scene, buf, top, shown.ring, done);
     if tall && rest.height >= 22 {
         let events_rows = (rest.height / 6).clamp(4, 9);
         let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(12).max(8));

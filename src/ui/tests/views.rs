@@ -54,8 +54,8 @@ pub fn idle() -> View {
             ..ring.clone()
         };
     }
-    view.drain = DrainRow::default();
-    view.drain_graph = DrainGraph { step: 5.0, values: vec![None; 60] };
+    view.drain = DrainRow { inflight: Some(139), oldest: Some(52.0), ..DrainRow::default() };
+    view.drain_graph.values = (0..60).map(|i| Some(137.0 + f64::from((i * 7) % 5))).collect();
     view.errors.new = vec![None; 60];
     view.errors.last.0 = None;
     view.latency.new = vec![None; 60];
@@ -193,7 +193,8 @@ pub fn draining() -> View {
         oldest: Some(171.0),
         eta: Some(70),
         patience: Some((600, 101)),
-        headline: "13 WebSockets and 2 streams are open, oldest 2m51s".to_owned(),
+        in_use: false,
+        headline: "not proven: 2 stream, 13 ws open".to_owned(),
         missing: vec![
             "13 ws are open".to_owned(),
             "2 stream are open".to_owned(),
@@ -242,7 +243,7 @@ pub fn rolling_back() -> View {
     view.drain.side = Some(Side::New);
     view.drain.version = "4.12.0".to_owned();
     view.drain.inflight = None;
-    view.drain.headline = "the routes still send customers to 4.12.0".to_owned();
+    view.drain.headline = "serves 20 customers".to_owned();
     view.header.stale = vec!["metrics silent 47s".to_owned()];
     view.header.fresh[1] = FreshRow { source: "metrics".to_owned(), age: Some(47), stale: true };
     view.running = Some(RunningRow {
@@ -329,7 +330,8 @@ fn base() -> View {
         drain: DrainRow {
             side: Some(Side::Old),
             version: "4.11.8".to_owned(),
-            headline: "the routes still send customers to 4.11.8".to_owned(),
+            in_use: true,
+            headline: "serves 37 customers and the unlisted".to_owned(),
             missing: vec!["the routes still send customers to 4.11.8".to_owned()],
             inflight: Some(137),
             by_kind: vec![
