@@ -11,7 +11,7 @@ Exit codes:
    2  the command line was wrong
    3  configuration or plan is missing or wrong
   10  refused by a rule, or not confirmed
-  11  a gate fails
+  11  a gate does not pass
   12  held or blocked
   13  another console drives
   15  the cluster cannot be reached
@@ -29,7 +29,7 @@ pub enum Code {
     Configuration = 3,
     /// A rule said no, or a person did not confirm.
     Refused = 10,
-    /// A gate fails.
+    /// A gate does not pass.
     GateFailed = 11,
     /// Held or blocked.
     Held = 12,

@@ -102,9 +102,10 @@ fn tail(view: &View) -> Vec<String> {
         lines.push(format!("way out: {}", view.way_out));
     }
     if !view.advice.text.is_empty() {
-        let verb = view.advice.action.and_then(|action| action.spec().verb);
-        let verb = verb.map(|verb| format!("`pilothouse {verb}`: ")).unwrap_or_default();
-        lines.push(format!("next: {verb}{}", view.advice.text));
+        lines.push(match view.advice.action.and_then(|action| action.spec().verb) {
+            Some(verb) => format!("next: `pilothouse {verb}`: {}", view.advice.text),
+            None => format!("now: {}", view.advice.text),
+        });
     }
     lines
 }

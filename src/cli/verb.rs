@@ -7,10 +7,14 @@ use crate::runtime::{Engine, VerbEnd, await_picture, drive};
 use crate::ui::Safe;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait for a complete picture before the order is given anyway; the rules then say what is missing.
-const PICTURE: Duration = Duration::from_secs(10);
+/// How long to wait for what this console has not read or asked yet; the rules then say what is missing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rules that may say no only because this console has just opened and has seen too few samples.
+const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready"];
 
 /// What was said on the command line beside the order itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,12 +39,10 @@ pub async fn carry_out(
     stop: &CancellationToken,
     out: &mut (dyn Write + Send),
 ) -> Result<String, Failure> {
-    await_picture(engine, PICTURE, stop).await;
     if let Some(reason) = &answers.take {
         take_over(engine, reason, stop, out).await?;
     }
-    let command = chosen(engine, command);
-    let preview = engine.preview(&command);
+    let (command, preview) = settled(engine, command, stop).await;
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
@@ -49,18 +51,36 @@ pub async fn carry_out(
     ended(drive(engine, command, mark, stop, out).await)
 }
 
+/// Looks until nothing speaks against the order, or something that more looking will not change.
+async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken) -> (Command, Preview) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let command = chosen(engine, command.clone());
+        let preview = engine.preview(&command);
+        let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
+        let is_final = preview.refusals.is_empty() || !preview.refusals.iter().all(may_change);
+        if is_final && engine.has_heard_all() {
+            return (command, preview);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return (command, preview),
+            step = timeout_at(end, engine.step()) => if step.is_err() { return (command, preview) },
+        }
+    }
+}
+
 async fn take_over(
     engine: &mut Engine,
     reason: &str,
     stop: &CancellationToken,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
+    await_picture(engine, PATIENCE, stop).await;
     let view = engine.view();
     if view.header.driver.is_none() || view.header.mode == Mode::Driving {
         return Ok(());
     }
-    let command = Command::Take { reason: reason.to_owned() };
-    let preview = engine.preview(&command);
+    let (command, preview) = settled(engine, Command::Take { reason: reason.to_owned() }, stop).await;
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
@@ -147,11 +167,10 @@ fn ended(end: VerbEnd) -> Result<String, Failure> {
     }
 }
 
-/// Names every refusal; the exit code is of the first whose kind a script can act on.
+/// Names every refusal; the exit code is the first one's.
 fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<String> = refusals.iter().map(|refusal| format!("refused: {refusal}")).collect();
-    let code = refusals.iter().map(code_of).find(|code| *code != Code::Refused).unwrap_or(Code::Refused);
-    Failure::new(code, lines.join("\n"))
+    Failure::new(refusals.first().map_or(Code::Refused, code_of), lines.join("\n"))
 }
 
 fn code_of(refusal: &Refusal) -> Code {

@@ -4,7 +4,9 @@ use super::freeze::StartRequest;
 use super::planner::{Next, Step, next};
 use super::record::{Entry, HoldTest, enter, write_down};
 use super::state::{Goal, Mandate};
-use super::task::{self, CasTask, Flow, HoldTask, IntentTask, ResumeTask, SettleTask, StartTask, Task, release_status};
+use super::task::{
+    self, CasTask, Flow, HoldTask, IntentTask, OverflowTask, ResumeTask, SettleTask, StartTask, Task, release_status,
+};
 use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone, Verb};
 use crate::api::{Blocked, BlockedKind, Driver, ReleaseStatus, WaveProgress};
 use crate::model::{Direction, Phase, Refusal, ResourceKind, ResourceRef, Timestamp, resource_version};
@@ -164,6 +166,7 @@ fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect
             StartTask::begin(state, *request, by, effects).map(|t| Task::Start(Box::new(t)))
         }
         Step::Unlock(release) => unlock(state, &release, effects),
+        Step::Overflow => OverflowTask::begin(state, effects).map(Task::Overflow),
     }
 }
 
@@ -463,7 +466,7 @@ fn describe(state: &mut State) {
         (Some(Task::Start(task)), _) => task.progress(),
         (Some(Task::Intent(task)), _) => task.progress(),
         (Some(Task::Settle(task)), _) => task.progress(),
-        (Some(Task::Cas(_)), _) => "writing the record".to_owned(),
+        (Some(Task::Cas(_) | Task::Overflow(_)), _) => "writing the record".to_owned(),
         (Some(Task::Resume(_)), _) => "reading everything again before going on".to_owned(),
         (None, _) if !state.last_failure.is_empty() => format!("trying again: {}", state.last_failure),
         (None, _) => state.waiting.first().cloned().unwrap_or_default(),

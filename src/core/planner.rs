@@ -47,6 +47,8 @@ pub enum Step {
     Freeze(String),
     /// Clear the plan's lock.
     Unlock(String),
+    /// Move old records of the journal out of the Release.
+    Overflow,
 }
 
 /// The gap between two patches that build on each other, in milliseconds after acceptance (CONTRACTS 3).
@@ -54,6 +56,10 @@ const GAP: i64 = 600;
 
 /// Says what comes next; without a mandate only what is always allowed: settling, and a rollback that was begun.
 pub fn next(state: &State, now: Timestamp) -> Next {
+    let long = state.scope().is_some_and(|scope| scope.status().journal.len() > super::task::JOURNAL);
+    if long && state.drives() {
+        return Next::Do(Step::Overflow);
+    }
     match &state.mandate {
         Some(mandate) => under(state, now, mandate),
         None => by_itself(state, now),

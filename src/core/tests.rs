@@ -308,3 +308,26 @@ fn the_next_wave_waits_for_the_bake_and_for_the_phase() {
     let refusals = super::preview(&bed.desks[desk].state, bed.now, &next()).refusals;
     assert!(refusals.iter().any(|r| r.rule == "guard.bake"), "{refusals:?}");
 }
+
+#[test]
+fn old_records_of_the_journal_move_to_a_config_map_and_none_is_lost() {
+    let (mut bed, desk) = baking();
+    for _ in 0..250 {
+        let before = bed.release()["status"]["journal"].as_array().unwrap().len();
+        bed.order(desk, Command::Hold { reason: "again".into() });
+        bed.pass(1);
+        bed.order(desk, Command::Resume);
+        bed.pass(1);
+        if bed.release()["status"]["journal"].as_array().unwrap().len() < before {
+            break;
+        }
+    }
+    let kept: Vec<crate::api::JournalRecord> =
+        serde_json::from_value(bed.release()["status"]["journal"].clone()).unwrap();
+    let name = format!("{}-journal-1", crate::model::name_of(bed.release()));
+    let moved = bed.get(ResourceKind::ConfigMap, &name)["data"]["journal.json"].as_str().unwrap();
+    let mut all: Vec<crate::api::JournalRecord> = serde_json::from_str(moved).unwrap();
+    assert_eq!(all.len(), 100);
+    all.extend(kept);
+    assert!(super::is_chained(&all), "the chain goes on from the ConfigMap into the Release");
+}

@@ -1,11 +1,12 @@
 //! The core with its inbox and its hands: one event in, its effects out, in order.
 
 use super::{Clock, Guard, Links};
+use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{ResourceKind, Timestamp};
+use crate::model::{Outcome, ResourceKind, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,6 +33,7 @@ pub struct Engine {
     lanes: HashMap<Lane, mpsc::UnboundedSender<Job>>,
     tasks: JoinSet<()>,
     open: usize,
+    unheard: BTreeSet<Source>,
     customers: Option<Guard>,
     metrics: Option<Guard>,
     _watches: Guard,
@@ -41,6 +43,15 @@ pub struct Engine {
 type Lane = (ResourceKind, String);
 type Job = BoxFuture<'static, Event>;
 
+/// What a console that has just opened waits to hear from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Kind(ResourceKind),
+    Identity,
+    Metrics,
+    Gates,
+}
+
 impl Engine {
     /// Opens a console: starts the watches and asks who we are.
     pub fn open(setup: Setup, clock: Clock, links: Arc<dyn Links>) -> Self {
@@ -49,6 +60,7 @@ impl Engine {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tasks = JoinSet::new();
         tasks.spawn(ask_identity(links.clone(), post.clone(), setup.watch));
+        let kinds = WatchSpec::console().into_iter().map(|spec| Source::Kind(spec.kind));
         Self {
             state: State::new(setup),
             clock,
@@ -60,6 +72,7 @@ impl Engine {
             lanes: HashMap::new(),
             tasks,
             open: 0,
+            unheard: kinds.chain([Source::Identity]).collect(),
             customers: None,
             metrics: None,
         }
@@ -88,10 +101,18 @@ impl Engine {
         if matches!(event, Event::Wrote { .. } | Event::ReadDone { .. }) {
             self.open = self.open.saturating_sub(1);
         }
+        if let Some(source) = source_of(&event) {
+            self.unheard.remove(&source);
+        }
         let now = self.now();
         for effect in core::update(&mut self.state, now, event) {
             self.carry_out(effect);
         }
+    }
+
+    /// Tells whether every source that is followed has said something, if only that it cannot be read.
+    pub fn has_heard_all(&self) -> bool {
+        self.unheard.is_empty()
     }
 
     /// Returns the console's time.
@@ -144,10 +165,15 @@ impl Engine {
             Effect::Poll(request) => {
                 // The old poller ends first, so that its last round cannot arrive after the new one's first.
                 self.metrics = None;
+                self.unheard.insert(Source::Metrics);
+                if !request.gates.is_empty() {
+                    self.unheard.insert(Source::Gates);
+                }
                 self.metrics = Some(self.links.poll(*request, self.post.clone()));
             }
             Effect::WatchCustomers(name) => {
                 self.customers = None;
+                self.unheard.insert(Source::Kind(ResourceKind::ConfigMap));
                 self.customers = Some(self.links.watch_customers(&name, self.post.clone()));
             }
         }
@@ -167,13 +193,23 @@ impl Engine {
     }
 }
 
-fn wrote(id: OpId, outcome: crate::model::Outcome) -> Event {
+fn wrote(id: OpId, outcome: Outcome) -> Event {
     match &outcome {
-        crate::model::Outcome::Applied(_) => tracing::info!(id = id.0, "write applied"),
-        crate::model::Outcome::NotApplied(rejection) => tracing::warn!(id = id.0, %rejection, "write not applied"),
-        crate::model::Outcome::Unknown(why) => tracing::warn!(id = id.0, why, "write's outcome is unknown"),
+        Outcome::Applied(_) => tracing::info!(id = id.0, "write applied"),
+        Outcome::NotApplied(rejection) => tracing::warn!(id = id.0, %rejection, "write not applied"),
+        Outcome::Unknown(why) => tracing::warn!(id = id.0, why, "write's outcome is unknown"),
     }
     Event::Wrote { id, outcome }
+}
+
+fn source_of(event: &Event) -> Option<Source> {
+    match event {
+        Event::Kube(kube) => Some(Source::Kind(kube.kind)),
+        Event::Identity(_) => Some(Source::Identity),
+        Event::Metrics(_) => Some(Source::Metrics),
+        Event::Gates { .. } => Some(Source::Gates),
+        _ => None,
+    }
 }
 
 fn is_sign_of_life(event: &Event) -> bool {

@@ -1,13 +1,16 @@
 //! One order without a screen: what a command-line verb is.
 
 use super::Engine;
-use crate::core::{Command, Event, Mode, RunningState, Verdict};
+use crate::core::{Command, Event, RunningState, Verdict};
 use crate::model::{Phase, Refusal};
 use crate::ui::Safe;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+/// How long figures may count before they are said again.
+const REPEAT: Duration = Duration::from_secs(10);
 
 /// How an order ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,8 @@ pub async fn await_picture(engine: &mut Engine, patience: Duration, stop: &Cance
 
 /// Gives an order and waits until it has reached its resting phase, was refused, or stopped.
 ///
-/// Says what is waited for whenever that changes, with the seconds since the order.
+/// Says what is waited for whenever that changes, with the seconds since the order; what only counts is said again
+/// now and then.
 pub async fn drive(
     engine: &mut Engine,
     command: Command,
@@ -51,15 +55,15 @@ pub async fn drive(
     let before = engine.view().running.map_or(0, |row| row.number);
     let began = Instant::now();
     engine.give(Event::Command { command, mark });
-    let mut said = String::new();
+    let (mut said, mut said_at) = (String::new(), began);
     loop {
         if let Some(row) = engine.view().running.filter(|row| row.number > before) {
             match row.outcome {
-                RunningState::Running if row.text != said => {
+                RunningState::Running if is_news(&said, &row.text, said_at) => {
                     let seconds = began.elapsed().as_secs();
                     // A reader that went away does not stop the order.
                     let _ = writeln!(progress, "{seconds:>4}s  {}", Safe::new(&row.text));
-                    said = row.text;
+                    (said, said_at) = (row.text, Instant::now());
                 }
                 RunningState::Running => {}
                 RunningState::Done => return VerbEnd::Done(row.text),
@@ -78,12 +82,16 @@ pub async fn drive(
     }
 }
 
+/// Tells whether a text says something else than the last one, or the same with other figures after a while.
+fn is_news(said: &str, text: &str, said_at: Instant) -> bool {
+    let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    said != text && (words(said) != words(text) || said_at.elapsed() >= REPEAT)
+}
+
 fn is_complete(engine: &Engine) -> bool {
     let view = engine.view();
-    let is_heard = view.header.fresh.iter().any(|row| row.source == "kube" && row.age.is_some());
-    let knows_rights = view.header.mode != Mode::Watch;
-    // Gates are judged anew by every console: a verb that has just begun has no verdict yet.
+    // Gates are judged anew by every console: one that has just opened has no verdict yet.
     let is_judged =
-        view.header.phase != Phase::Baking.word() || view.gates.iter().all(|g| g.verdict != Verdict::Waiting);
-    is_heard && is_judged && view.header.stale.is_empty() && (knows_rights || view.header.plan.is_empty())
+        view.header.phase != Phase::Baking.word() || view.gates.iter().all(|gate| gate.verdict != Verdict::Waiting);
+    engine.has_heard_all() && is_judged && view.header.stale.is_empty()
 }

@@ -1,7 +1,9 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
 mod cli;
+mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]
 mod robot;
 mod stage;
+mod verbs;

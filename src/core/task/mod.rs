@@ -5,6 +5,7 @@ mod close;
 mod compose;
 mod hold;
 mod intent;
+mod overflow;
 mod resume;
 mod settle;
 mod start;
@@ -14,6 +15,7 @@ pub use cas::{CasTask, release_status, release_with};
 pub use close::{everything_is_old, wave_is_at};
 pub use hold::HoldTask;
 pub use intent::{IntentTask, Order};
+pub use overflow::{JOURNAL, OverflowTask};
 pub use resume::ResumeTask;
 pub use settle::SettleTask;
 pub use start::StartTask;
@@ -39,6 +41,8 @@ pub enum Task {
     Settle(Box<SettleTask>),
     /// Take the objects as they are, clear what blocks, lift the hold.
     Resume(Box<ResumeTask>),
+    /// Move old records of the journal out of the Release.
+    Overflow(OverflowTask),
 }
 
 /// Whether a task goes on.
@@ -98,6 +102,7 @@ pub fn on_wrote(state: &mut State, now: Timestamp, id: OpId, outcome: Outcome, e
         Task::Intent(task) => task.on_wrote(state, now, id, outcome, effects),
         Task::Settle(task) => task.on_wrote(state, now, id, outcome, effects),
         Task::Resume(task) => task.on_wrote(state, now, id, outcome, effects),
+        Task::Overflow(task) => task.on_wrote(state, id, outcome, effects),
     };
     super::order::after(state, now, flow);
 }
@@ -121,6 +126,8 @@ pub fn on_read(
         Task::Intent(task) => task.on_read(state, now, id, result, effects),
         Task::Settle(task) => task.on_read(state, now, id, result, effects),
         Task::Resume(task) => task.on_read(state, now, id, result, effects),
+        // It reads nothing.
+        Task::Overflow(task) => Flow::Wait(Task::Overflow(task)),
     };
     super::order::after(state, now, flow);
 }
