@@ -81,7 +81,7 @@ pub enum Verb {
     /// Approve the ring that waits for an approval.
     Approve(ApproveArgs),
     /// Route all customers back to the old version.
-    Rollback(ReasonArgs),
+    Rollback(RollbackArgs),
     /// Move everybody who is in no customer list to the new version.
     Promote(MoveArgs),
     /// Wait for the old version's drain proof, then retire it and remove the managed routes.
@@ -173,7 +173,21 @@ pub struct FinishArgs {
     pub forward: ForwardArgs,
 }
 
-/// What `hold` and `rollback` take.
+/// What `rollback` takes.
+#[derive(Clone, Debug, Args)]
+pub struct RollbackArgs {
+    /// Why; it is shown to everybody and journaled.
+    #[arg(default_value = "no reason given")]
+    pub reason: String,
+    /// Needs nothing but the right to patch HTTPRoutes: no Release, no driver, no metrics; takes no pods away.
+    #[arg(long)]
+    pub break_glass: bool,
+    /// The team's own HTTPRoute; the only marked one when absent.
+    #[arg(long, value_name = "NAME", requires = "break_glass")]
+    pub route: Option<String>,
+}
+
+/// What `hold` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ReasonArgs {
     /// Why; it is shown to everybody and journaled.

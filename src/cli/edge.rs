@@ -1,8 +1,8 @@
 //! Where the program begins and ends: runtime, logs, last words, exit code.
 
-use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, StartArgs, StatusArgs, Verb};
+use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, carry_out, machine, manifests, open, status};
+use super::{Answers, Demo, break_glass, carry_out, machine, manifests, open, status};
 use crate::api::Commit;
 use crate::config::{self, Settings};
 use crate::core::{Command, Setup, View};
@@ -88,7 +88,12 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             act(&settings, command, answers).await
         }
         Some(Verb::Hold(ReasonArgs { reason })) => act(&settings, Command::Hold { reason }, Answers::default()).await,
-        Some(Verb::Rollback(ReasonArgs { reason })) => {
+        Some(Verb::Rollback(args)) if args.break_glass => {
+            let (read, drive) = open::clients(&settings).await?;
+            let said = break_glass(&read, &drive, args.route.as_deref(), &mut io::stderr()).await?;
+            print(&format!("{said}\n")).map(|()| Code::Ok)
+        }
+        Some(Verb::Rollback(RollbackArgs { reason, .. })) => {
             act(&settings, Command::Rollback { reason }, Answers::default()).await
         }
         Some(Verb::Resume(args)) => act(&settings, Command::Resume, Answers { yes: args.yes, take: args.take }).await,

@@ -2,7 +2,7 @@
 
 use super::code::{Code, Failure};
 use super::machine;
-use crate::cluster::{ConnectError, Target, connect};
+use crate::cluster::{ConnectError, Connected, DriveClient, ReadClient, Target, connect};
 use crate::config::Settings;
 use crate::core::Setup;
 use crate::runtime::{Clock, Links, Wired};
@@ -10,12 +10,7 @@ use std::sync::Arc;
 
 /// Reads the kubeconfig and builds the clients; in watch mode none that could write. Sends nothing.
 pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Result<(Setup, Arc<dyn Links>), Failure> {
-    let target = Target {
-        context: settings.context.clone(),
-        namespace: settings.namespace.clone(),
-        kubeconfig: settings.kubeconfig.clone(),
-    };
-    let connected = connect(&target).await.map_err(|error| failure(&error))?;
+    let connected = reach(settings).await?;
     let read = connected.read_client().map_err(|error| failure(&error))?;
     let drive = match watch {
         true => None,
@@ -30,6 +25,23 @@ pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Res
         watch,
     };
     Ok((setup, Arc::new(Wired::new(read, drive, settings.metrics.clone(), clock.clone()))))
+}
+
+/// Builds the two clients alone.
+pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveClient), Failure> {
+    let connected = reach(settings).await?;
+    let read = connected.read_client().map_err(|error| failure(&error))?;
+    let drive = connected.drive_client().map_err(|error| failure(&error))?;
+    Ok((read, drive))
+}
+
+async fn reach(settings: &Settings) -> Result<Connected, Failure> {
+    let target = Target {
+        context: settings.context.clone(),
+        namespace: settings.namespace.clone(),
+        kubeconfig: settings.kubeconfig.clone(),
+    };
+    connect(&target).await.map_err(|error| failure(&error))
 }
 
 fn failure(error: &ConnectError) -> Failure {

@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod evidence;
 mod freeze;
+pub mod glass;
 mod guard;
 mod ids;
 mod judge;

@@ -291,7 +291,7 @@ impl Bed {
         }
     }
 
-    fn put(&mut self, kind: ResourceKind, mut object: Value) {
+    pub fn put(&mut self, kind: ResourceKind, mut object: Value) {
         self.version += 1;
         let target = ResourceRef::new(kind, name_of(&object));
         let before = self.objects.get(&target);

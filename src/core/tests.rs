@@ -23,7 +23,10 @@ fn rollback() -> Command {
 
 /// Brings a release to the point where the first ring bakes.
 fn baking() -> (Bed, usize) {
-    let mut bed = Bed::new();
+    baking_on(Bed::new())
+}
+
+fn baking_on(mut bed: Bed) -> (Bed, usize) {
     let desk = bed.open_desk("dana");
     bed.order(desk, start());
     bed.until(desk, "Ready");
@@ -35,7 +38,11 @@ fn baking() -> (Bed, usize) {
 
 /// Brings a release to Promoted.
 fn promoted() -> (Bed, usize) {
-    let (mut bed, desk) = baking();
+    promoted_on(Bed::new())
+}
+
+fn promoted_on(bed: Bed) -> (Bed, usize) {
+    let (mut bed, desk) = baking_on(bed);
     bed.pass(3);
     bed.order(desk, next());
     bed.until(desk, "Baking");
@@ -124,6 +131,18 @@ fn nothing_is_scaled_down_while_a_transaction_is_open() {
     bed.pass(10);
     assert_eq!(bed.replicas("shop-a"), 2, "no metrics is no proof");
     bed.metrics = true;
+    bed.until(desk, "Done");
+    assert_eq!(bed.replicas("shop-a"), 0);
+}
+
+#[test]
+fn a_quiet_time_shorter_than_three_scrapes_is_still_proven_by_three() {
+    let mut bed = Bed::new();
+    let mut plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+    plan["spec"]["drain"]["quiet"] = json!("1s");
+    bed.put(ResourceKind::RolloutPlan, plan);
+    let (mut bed, desk) = promoted_on(bed);
+    bed.order(desk, Command::Finish);
     bed.until(desk, "Done");
     assert_eq!(bed.replicas("shop-a"), 0);
 }

@@ -71,19 +71,31 @@ impl Console {
     }
 
     /// Lets the robot play until `done` says so; a failure shows the screen.
-    pub async fn play<F>(&mut self, robot: &mut Robot, limit: Duration, mut done: impl FnMut() -> F) -> Result<()>
+    /// What it saw whenever it pressed a key or the advice changed is kept in `<name>.log`.
+    pub async fn play<F>(
+        &mut self,
+        name: &str,
+        robot: &mut Robot,
+        limit: Duration,
+        mut done: impl FnMut() -> F,
+    ) -> Result<()>
     where
         F: Future<Output = Result<bool>>,
     {
         let begun = Instant::now();
-        let mut log = std::fs::File::create(self.run.join("robot.log"))?;
+        let mut log = std::fs::File::create(self.run.join(format!("{name}.log")))?;
         let mut looks = 0_u32;
+        let mut advice = String::new();
         loop {
             let screen = self.text();
-            if let Some(keys) = robot.step(&screen) {
+            let keys = robot.step(&screen).unwrap_or_default();
+            // Numbers in it count time.
+            let words: String = last_rows(&screen).chars().filter(|c| !c.is_ascii_digit()).collect();
+            if !keys.is_empty() || words != advice {
                 writeln!(log, "{:8.3} {keys:?}\n{screen}\n", begun.elapsed().as_secs_f64())?;
-                self.send(&keys)?;
+                advice = words;
             }
+            self.send(&keys)?;
             // The question to the cluster costs more than a look at the screen.
             if looks.is_multiple_of(8) && done().await? {
                 return Ok(());
@@ -136,4 +148,10 @@ impl Drop for Console {
         // Ended already, usually.
         let _ = self.child.kill();
     }
+}
+
+/// The advice, which takes two rows at most.
+fn last_rows(screen: &str) -> String {
+    let rows: Vec<&str> = screen.lines().collect();
+    rows[rows.len().saturating_sub(2)..].join("\n")
 }

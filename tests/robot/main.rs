@@ -109,8 +109,9 @@ fn it_leaves_to_a_person_what_stops_again_and_again() {
 #[test]
 fn it_remembers_what_was_refused() {
     let mut robot = on_an_errand();
-    assert_eq!(robot.step(&dialog("NOT NOW:\n│ metrics are 12 s old │")), Some(vec![Key::Esc]));
-    assert_eq!(robot.refusals.len(), 1);
+    let screen = "│ early │ NOT NOW:             │\n│ pilot │ metrics are 12 s old │\n│ main  │                      │";
+    assert_eq!(robot.step(screen), Some(vec![Key::Esc]));
+    assert_eq!(robot.refusals, ["metrics are 12 s old"]);
 }
 
 #[test]

@@ -175,7 +175,10 @@ impl Question {
             return None;
         }
         if let Some(at) = find("NOT NOW:") {
-            let why: Vec<String> = rows[at..].iter().skip(1).map(|row| input(row)).take(3).collect();
+            // The dialog lies over the screen: its text begins in the column of its heading.
+            let column = rows[at].split_once("NOT NOW:").map_or(0, |(before, _)| before.chars().count());
+            let why: Vec<String> =
+                rows[at + 1..].iter().take(3).map(|row| input(&row.chars().skip(column).collect::<String>())).collect();
             return Some(Self::Refused(why.join(" ").trim().to_owned()));
         }
         if find("Enter runs it.").is_some() {

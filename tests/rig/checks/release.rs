@@ -48,6 +48,9 @@ pub async fn rollback(cluster: &Cluster) -> Result<()> {
 async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let name = run.name;
     let slots = slots(cluster).await?;
+    let plan = cluster.rest.get(&format!("{PILOTHOUSE}/rolloutplans/{APP}")).await?.ok()?;
+    let under_way = &plan["status"]["activeRelease"];
+    ensure!(under_way.is_null(), "release {under_way} is still under way");
     let base = cluster.rest.get(&route(APP)).await?.ok()?;
     let exits = cluster.kubelet.exits().len();
     let load = Load::start(Profile::steady());
@@ -59,7 +62,7 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let mut console = Console::start(&cluster.kubeconfig("operator"), &cluster.run)?;
     let mut robot = Robot::new(run.version, run.roll_back_after);
     let played = console
-        .play(&mut robot, LIMIT, || async {
+        .play(name, &mut robot, LIMIT, || async {
             let release = find(cluster, run.version).await?;
             Ok(release.is_some_and(|release| release["status"]["phase"] == run.end))
         })

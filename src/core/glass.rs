@@ -1,0 +1,127 @@
+//! Break-glass: the way back with nothing but the right to read and patch HTTPRoutes (CONTRACTS 4).
+//!
+//! No Release, no Lease, no metrics, no plan: the routes themselves say how they are brought back.
+
+use crate::model::{Side, name_of};
+use crate::routing::{Edit, Fence, Rules, Undo, base_of, fence_of, patch};
+use serde_json::Value;
+
+/// Why a route is not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its old version is scaled down, or about to be: sending requests there would fail them.
+    Retired {
+        /// The version that has to be started again first.
+        version: String,
+    },
+    /// It cannot be brought back; why, and what to do.
+    Impossible(String),
+}
+
+/// Finds the base route: the named one, or the only one that carries an undo and belongs to no other.
+///
+/// # Errors
+/// Says that there is none, or which ones there are.
+pub fn base<'a>(routes: &'a [Value], named: Option<&str>) -> Result<&'a Value, String> {
+    let carries = |route: &&Value| Undo::parse(route).is_some() && base_of(route).is_none();
+    let found: Vec<&Value> = match named {
+        Some(name) => routes.iter().filter(|route| name_of(route) == name).collect(),
+        None => routes.iter().filter(carries).collect(),
+    };
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err("no HTTPRoute here says how it is brought back: no release has marked one; look at the namespace, or name the route with --route".into()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|route| name_of(route)).collect();
+            Err(format!("several HTTPRoutes can be brought back: name one with --route ({})", names.join(", ")))
+        }
+    }
+}
+
+/// Returns the managed routes of a base route.
+pub fn managed<'a>(routes: &'a [Value], base: &str) -> Vec<&'a Value> {
+    routes.iter().filter(|route| base_of(route) == Some(base)).collect()
+}
+
+/// Makes the fenced patch that sends every rule with both backends to the old one; a route that is there already gets
+/// its fence bumped all the same, so that no shift on its way can land afterwards.
+///
+/// # Errors
+/// Says why the route must not be written.
+pub fn way_back(route: &Value) -> Result<Vec<Value>, Stop> {
+    let name = name_of(route);
+    let (old, new) = match Undo::parse(route) {
+        Some(Ok(Undo::Live { old, new, .. })) => (old.name, new.name),
+        Some(Ok(Undo::Retired { version })) => return Err(Stop::Retired { version }),
+        Some(Err(why)) => return Err(Stop::Impossible(why)),
+        None => return Err(Stop::Impossible(format!("HTTPRoute {name} does not say how it is brought back"))),
+    };
+    let edit = Edit::Weights { rules: Rules::All, old: &old, new: &new, to: Side::Old };
+    let fence = fence_of(route).map_or(Fence::First, Fence::At);
+    patch(route, fence, &[edit]).map_err(|why| Stop::Impossible(why.to_string()))
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Retired { version } => {
+                write!(f, "the old version is scaled down: start {version} again, then move customers to it")
+            }
+            Self::Impossible(why) => f.write_str(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Backend, UNDO, apply};
+    use serde_json::json;
+
+    fn route(name: &str, undo: Option<&Undo>, weights: (u32, u32)) -> Value {
+        let mut route = json!({
+            "metadata": { "name": name, "uid": "u", "resourceVersion": "5", "annotations": { "pilothouse.dev/fence": "3" } },
+            "spec": { "rules": [{ "backendRefs": [
+                { "name": "shop-a", "port": 80, "weight": weights.0 }, { "name": "shop-b", "port": 80, "weight": weights.1 },
+            ] }] },
+        });
+        if let Some(undo) = undo {
+            route["metadata"]["annotations"][UNDO] = json!(undo.text());
+        }
+        route
+    }
+
+    fn live() -> Undo {
+        let backend = |name: &str| Backend { name: name.into(), port: 80 };
+        Undo::Live { release: "r".into(), uid: "x".into(), old: backend("shop-a"), new: backend("shop-b") }
+    }
+
+    #[test]
+    fn a_route_goes_back_by_what_it_says_itself_and_its_fence_grows() {
+        for weights in [(0, 100), (100, 0)] {
+            let route = route("shop", Some(&live()), weights);
+            let after = apply(&route, &way_back(&route).unwrap()).unwrap();
+            assert_eq!(after["spec"]["rules"][0]["backendRefs"][0]["weight"], 100);
+            assert_eq!(after["spec"]["rules"][0]["backendRefs"][1]["weight"], 0);
+            assert_eq!(fence_of(&after), Some(4));
+        }
+    }
+
+    #[test]
+    fn a_retired_version_gets_no_requests() {
+        let retired = route("shop", Some(&Undo::Retired { version: "1".into() }), (0, 100));
+        assert_eq!(way_back(&retired), Err(Stop::Retired { version: "1".into() }));
+        assert!(matches!(way_back(&route("shop", None, (0, 100))), Err(Stop::Impossible(_))));
+    }
+
+    #[test]
+    fn the_base_is_the_one_marked_route_that_belongs_to_no_other() {
+        let mut managed_route = route("shop-ph-1", Some(&live()), (0, 100));
+        managed_route["metadata"]["labels"] =
+            json!({ "app.kubernetes.io/managed-by": "pilothouse", "pilothouse.dev/base": "shop" });
+        let routes = vec![route("other", None, (100, 0)), route("shop", Some(&live()), (0, 100)), managed_route];
+        assert_eq!(name_of(base(&routes, None).unwrap()), "shop");
+        assert_eq!(managed(&routes, "shop").len(), 1);
+        assert!(base(&routes[..1], None).is_err());
+    }
+}
