@@ -3,7 +3,7 @@
 //! A terminal program has no place to print: logs go to a file per day that only its owner may read, a failure's report
 //! to the terminal after it was brought back, and to a file beside the logs.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,15 @@ pub fn start(folder: &Path, filter: Option<&str>) -> io::Result<WorkerGuard> {
         .try_init()
         .map_err(io::Error::other)?;
     Ok(guard)
+}
+
+/// Opens the file that takes standard error while a screen is open.
+///
+/// # Errors
+/// Fails when the folder cannot be made or written.
+pub fn errors(folder: &Path) -> io::Result<File> {
+    make_private_folder(folder)?;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join("stderr.txt"))
 }
 
 /// Makes a panic anywhere end the program in good order: terminal, log, report, exit code 101.

@@ -115,7 +115,8 @@ async fn console(settings: Settings, watch: bool) -> Result<Code, Failure> {
 async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Settings) -> Result<Code, Failure> {
     let fault = |error: io::Error| Failure::new(Code::Fault, format!("open the console: {error}"));
     let stop = stop_on_signals().map_err(fault)?;
-    let (terminal, screen) = runtime::enter().map_err(fault)?;
+    let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
+    let (terminal, screen) = runtime::enter(logs.and_then(|folder| telemetry::errors(&folder).ok())).map_err(fault)?;
     let keys = Box::pin(EventStream::new());
     let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, Ui::new(settings.look), stop)).await;
     drop(terminal);

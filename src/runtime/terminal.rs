@@ -5,15 +5,18 @@ use crossterm::{Command, cursor, event, terminal};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 /// How long a terminal may take to read what brings it back; one that does not read must not keep the program alive.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// Where standard error went before the screen was entered.
+static STDERR: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
 /// Brings the terminal back when it is dropped.
 #[derive(Debug)]
@@ -27,9 +30,12 @@ impl Drop for TerminalGuard {
 
 /// Enters the alternate screen in raw mode, with bracketed paste and without a cursor.
 ///
+/// Until [`restore`], standard error goes to `errors`: a login command of the kubeconfig that complains must not write
+/// into the picture.
+///
 /// # Errors
 /// Says so when standard input or output is no terminal, or when it cannot be set.
-pub fn enter() -> io::Result<(TerminalGuard, Screen)> {
+pub fn enter(errors: Option<File>) -> io::Result<(TerminalGuard, Screen)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(io::Error::other(
             "the console needs a terminal for input and output: in scripts use `pilothouse status` and the other verbs",
@@ -43,6 +49,11 @@ pub fn enter() -> io::Result<(TerminalGuard, Screen)> {
     let guard = TerminalGuard(());
     let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
     out.write_all(modes.as_bytes())?;
+    if let Some(errors) = errors {
+        let before = io::stderr().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stderr(errors)?;
+        *STDERR.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    }
     Ok((guard, Screen { out: Box::new(out), size }))
 }
 
@@ -51,6 +62,8 @@ pub fn restore() {
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }
+    let stderr = STDERR.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let is_back = stderr.is_none_or(|before| rustix::stdio::dup2_stderr(before).is_ok());
     let modes = sequences(&[
         &terminal::EndSynchronizedUpdate,
         &event::DisableBracketedPaste,
@@ -66,8 +79,8 @@ pub fn restore() {
     });
     let is_written = written.recv_timeout(PATIENCE).is_ok_and(|result| result.is_ok());
     let is_cooked = terminal::disable_raw_mode().is_ok();
-    if !is_written || !is_cooked {
-        tracing::warn!(is_written, is_cooked, "the terminal could not be brought back");
+    if !is_written || !is_cooked || !is_back {
+        tracing::warn!(is_written, is_cooked, is_back, "the terminal could not be brought back");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whole releases, played by keys from nothing but the advice line and the dialogs.
 
 use crate::robot::{Key, Robot};
-use crate::stage::{Stage, shipped};
+use crate::stage::{Gate, Stage, shipped};
+use pilothouse::api::Release;
 use pilothouse::runtime::Why;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ async fn following_the_advice_line_takes_a_release_to_done() {
     assert!(robot.refusals.is_empty(), "{:?}", robot.refusals);
     assert_eq!(robot.waves, 6);
     judge(&stage);
-    let journal = released(&stage, "Done").await;
+    let journal = released(&stage, "DONE").await;
     assert!(journal.contains("4.12.0"), "{journal}");
 }
 
@@ -34,7 +35,7 @@ async fn rolling_back_at_the_second_wave_brings_everybody_back() {
     stage.play(&mut robot, RELEASE).await;
     assert_eq!(robot.waves, 2);
     judge(&stage);
-    released(&stage, "RolledBack").await;
+    released(&stage, "ROLLED BACK").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,6 +55,40 @@ async fn a_signal_ends_the_console() {
     assert_eq!(stage.ended().await.0.why, Why::Signal);
 }
 
+/// In real time: while a thread is stuck in a write, a paused clock stands still.
+#[tokio::test]
+async fn a_terminal_that_reads_nothing_does_not_keep_a_hold_or_the_end_from_happening() {
+    let (permit, gate) = std::sync::mpsc::channel();
+    for _ in 0..40 {
+        permit.send(()).unwrap();
+    }
+    let mut scenario = shipped("good");
+    scenario.timing.pod_start = 0.1;
+    let stage = Stage::open_behind(&scenario, (80, 24), false, Box::new(Permits(gate)));
+    let mut robot = Robot::new("4.12.0", None);
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    while phase(&stage).await.is_empty() {
+        assert!(std::time::Instant::now() < end, "the release does not begin:\n{}", stage.screen());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        permit.send(()).unwrap();
+        if let Some(keys) = robot.step(&stage.screen()) {
+            stage.press(&keys);
+        }
+    }
+    // From here on the terminal reads nothing any more.
+    stage.press(&vec![Key::Char('H')]);
+    let held = async {
+        while !is_held(&stage).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.expect("a hold works on a stuck terminal");
+    stage.stop.cancel();
+    let (exit, _demo) = stage.ended().await;
+    assert_eq!(exit.why, Why::Signal);
+    drop(permit);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_key_of_a_watch_console_writes_anything() {
     let stage = Stage::open(&shipped("good"), (80, 24), true);
@@ -69,12 +104,32 @@ async fn no_key_of_a_watch_console_writes_anything() {
     assert!(writes.is_empty(), "{writes:?}");
 }
 
-/// Returns the finished release's object as text, whose phase must be as given.
-async fn released(stage: &Stage, phase: &str) -> String {
+/// Permissions to write, one each; without a giver everything passes.
+struct Permits(std::sync::mpsc::Receiver<()>);
+
+impl Gate for Permits {
+    fn pass(&self) {
+        // A giver that went away lets everything through.
+        let _ = self.0.recv();
+    }
+}
+
+async fn releases(stage: &Stage) -> Vec<Release> {
     let client = stage.demo.sim().client(pilothouse::sim::NAMESPACE);
-    let releases: kube::Api<pilothouse::api::Release> = kube::Api::default_namespaced(client);
-    let found = releases.list(&Default::default()).await.unwrap();
-    let phases: Vec<String> = found.items.iter().map(|r| format!("{:?}", r.status.as_ref().map(|s| s.phase))).collect();
-    assert!(phases.iter().any(|found| found.contains(phase)), "no release is {phase}: {phases:?}");
-    serde_json::to_string(&found.items).unwrap()
+    kube::Api::default_namespaced(client).list(&kube::api::ListParams::default()).await.unwrap().items
+}
+
+async fn phase(stage: &Stage) -> String {
+    let phases = releases(stage).await;
+    phases.iter().filter_map(|release| Some(release.status.as_ref()?.phase.word())).collect::<Vec<_>>().join(", ")
+}
+
+async fn is_held(stage: &Stage) -> bool {
+    releases(stage).await.iter().any(|release| release.spec.hold.is_some())
+}
+
+/// Returns the finished release's object as text, whose phase must be as given.
+async fn released(stage: &Stage, expected: &str) -> String {
+    assert_eq!(phase(stage).await, expected);
+    serde_json::to_string(&releases(stage).await).unwrap()
 }

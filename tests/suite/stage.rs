@@ -30,10 +30,21 @@ pub struct Stage {
     console: JoinHandle<Exit>,
 }
 
-struct Emulated(Arc<Mutex<vt100::Parser>>);
+struct Emulated(Arc<Mutex<vt100::Parser>>, Box<dyn Gate>);
+
+/// Lets writes to a terminal through.
+pub trait Gate: Send {
+    /// Waits until a write may go on.
+    fn pass(&self);
+}
+
+impl Gate for () {
+    fn pass(&self) {}
+}
 
 impl Write for Emulated {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.pass();
         self.0.lock().unwrap().process(bytes);
         Ok(bytes.len())
     }
@@ -51,11 +62,16 @@ pub fn shipped(name: &str) -> Scenario {
 impl Stage {
     /// Opens a console of this size on a scenario.
     pub fn open(scenario: &Scenario, size: (u16, u16), watch: bool) -> Self {
+        Self::open_behind(scenario, size, watch, Box::new(()))
+    }
+
+    /// Opens a console whose terminal reads nothing for as long as `gate` lets nothing through.
+    pub fn open_behind(scenario: &Scenario, size: (u16, u16), watch: bool, gate: Box<dyn Gate>) -> Self {
         let demo = Demo::start(scenario, "2026-05-04T03:00:00Z".parse().unwrap()).unwrap();
         let (setup, links) = demo.console("robot@test".into(), "00000000000000aa".into(), watch);
         let (rows, columns) = (NonZeroU16::new(size.1).unwrap(), NonZeroU16::new(size.0).unwrap());
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
-        let screen = Screen { out: Box::new(Emulated(emulator.clone())), size };
+        let screen = Screen { out: Box::new(Emulated(emulator.clone(), gate)), size };
         let (keys, pressed) = mpsc::unbounded_channel();
         let pressed = futures::stream::unfold(pressed, |mut pressed| async move {
             pressed.recv().await.map(|event| (event, pressed))
