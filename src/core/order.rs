@@ -1,16 +1,17 @@
 //! Orders: what a person's command starts, how the console goes on under it, and how it ends.
 
+mod step;
+
 use super::freeze::StartRequest;
 use super::planner::{Next, Step, next};
-use super::record::{Entry, HoldTest, enter, write_down};
+use super::record::{Entry, HoldTest, write_down};
 use super::state::{Goal, Mandate};
 use super::task::{
     self, CasTask, Flow, HoldTask, IntentTask, OverflowTask, ResumeTask, SettleTask, StartTask, Task, release_status,
 };
-use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone, Verb};
-use crate::api::{Blocked, BlockedKind, Driver, Hold, ReleaseStatus, WaveProgress};
-use crate::model::{Direction, Phase, Refusal, ResourceKind, ResourceRef, Timestamp, resource_version};
-use serde_json::json;
+use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone};
+use crate::api::{Blocked, BlockedKind, Hold};
+use crate::model::{Direction, Phase, Refusal, Timestamp};
 
 /// How long an order goes on trying without any effect before it gives up, in seconds; a rollback never does.
 const PATIENCE: i64 = 60;
@@ -162,17 +163,17 @@ fn follow(state: &mut State, now: Timestamp, next: Next, effects: &mut Vec<Effec
 
 fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect>) -> Option<Task> {
     match step {
-        Step::Take => take(state, now, effects),
+        Step::Take => step::take(state, now, effects),
         Step::Settle(why) => SettleTask::begin(state, now, why, effects).map(|t| Task::Settle(Box::new(t))),
         Step::Intent(order) => IntentTask::begin(state, *order, effects).map(|t| Task::Intent(Box::new(t))),
-        Step::Enter(phase, evidence) => enter_phase(state, now, phase, evidence, effects),
+        Step::Enter(phase, evidence) => step::enter_phase(state, now, phase, evidence, effects),
         Step::Block(kind, what) => block_as(state, now, kind, &what, effects),
         Step::Resume => {
             let by = state.who();
             mark_begun(state);
             ResumeTask::begin(state, by, effects).map(|t| Task::Resume(Box::new(t)))
         }
-        Step::Approve(ring) => approve(state, now, &ring, effects),
+        Step::Approve(ring) => step::approve(state, now, &ring, effects),
         Step::Freeze(release) => {
             let request = state.mandate.as_ref().and_then(|m| m.start.clone())?;
             let by = state.who();
@@ -184,7 +185,7 @@ fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect
             let by = state.who();
             StartTask::begin(state, *request, by, effects).map(|t| Task::Start(Box::new(t)))
         }
-        Step::Unlock(release) => unlock(state, &release, effects),
+        Step::Unlock(release) => step::unlock(state, &release, effects),
         Step::Overflow => OverflowTask::begin(state, effects).map(Task::Overflow),
     }
 }
@@ -335,103 +336,6 @@ fn natural_goal(state: &State) -> Option<Goal> {
         phase if phase.is_backward() => Some(Goal::Rollback),
         _ => None,
     }
-}
-
-fn take(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Option<Task> {
-    let (at, who, session) = (state.server_now(now), state.who(), state.session_name());
-    let reason = state.mandate.as_ref().map(|m| m.reason.clone()).unwrap_or_default();
-    let scope = state.scope()?;
-    let mut status = scope.status().clone();
-    let before = status.driver.take();
-    let epoch = before.as_ref().map_or(0, |d| d.epoch) + 1;
-    let from = before.map_or_else(|| "nobody".to_owned(), |d| d.session);
-    write_down(
-        &mut status,
-        at,
-        Entry {
-            by: who.clone(),
-            act: "take".into(),
-            what: format!("take driving over from {from}"),
-            why: reason,
-            ..Entry::default()
-        },
-    );
-    status.driver = Some(Driver { who, session, epoch });
-    let (target, verb) = release_status(&scope, &status, &HoldTest::Any);
-    Some(Task::Cas(CasTask::begin(state, effects, Direction::Backward, target, verb)))
-}
-
-fn enter_phase(
-    state: &mut State,
-    now: Timestamp,
-    phase: Phase,
-    evidence: String,
-    effects: &mut Vec<Effect>,
-) -> Option<Task> {
-    let (at, by) = (state.server_now(now), state.who());
-    let hold = state.mandate.as_ref().map_or(HoldTest::Any, |m| HoldTest::Exactly(m.hold.clone()));
-    let cut = state.world.cut();
-    let scope = state.scope()?;
-    let mut status = scope.status().clone();
-    // A phase of the way back, or the end of one, is bookkeeping; entering a forward one must not slip past a hold.
-    let hold = if phase.is_backward() || phase.is_final() { HoldTest::Any } else { hold };
-    update_record(&mut status, phase, at, &evidence, cut);
-    enter(&mut status, at, phase);
-    let what = format!("enter {phase}");
-    write_down(&mut status, at, Entry { by, act: "phase".into(), what, evidence, ..Entry::default() });
-    let (target, verb) = release_status(&scope, &status, &hold);
-    Some(Task::Cas(CasTask::begin(state, effects, Direction::Backward, target, verb)))
-}
-
-/// Brings waves and outcome in line with the phase that is entered.
-fn update_record(status: &mut ReleaseStatus, phase: Phase, at: Timestamp, evidence: &str, cut: u32) {
-    let index = usize::try_from(status.wave).unwrap_or(0).wrapping_sub(1);
-    match phase {
-        Phase::Baking => {
-            if let Some(record) = status.waves.get_mut(index) {
-                record.state = WaveProgress::New;
-                record.at = Some(at);
-                record.silent =
-                    evidence.rsplit(", ").next().and_then(|t| t.split(' ').next()).and_then(|n| n.parse().ok());
-            }
-        }
-        Phase::VerifyingBack => {
-            for record in status.waves.iter_mut().filter(|w| w.state != WaveProgress::Old) {
-                record.state = WaveProgress::Back;
-                record.at = Some(at);
-            }
-        }
-        Phase::DrainingOld => status.outcome.get_or_insert_default().result = Some(Phase::Done),
-        Phase::Cleaning => status.outcome.get_or_insert_default().cut = cut,
-        Phase::Done | Phase::RolledBack => status.outcome.get_or_insert_default().finished_at = Some(at),
-        _ => {}
-    }
-}
-
-fn approve(state: &mut State, now: Timestamp, ring: &str, effects: &mut Vec<Effect>) -> Option<Task> {
-    let (at, by) = (state.server_now(now), state.who());
-    let scope = state.scope()?;
-    let record = json!({ "ring": ring, "by": by, "at": at, "planHash": scope.frozen.hash });
-    let add = if scope.release.spec.approvals.is_empty() {
-        json!({ "op": "add", "path": "/spec/approvals", "value": [record] })
-    } else {
-        json!({ "op": "add", "path": "/spec/approvals/-", "value": record })
-    };
-    let ops = vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": scope.release.version }), add];
-    let target = ResourceRef::new(ResourceKind::Release, &scope.release.name);
-    Some(Task::Cas(CasTask::begin(state, effects, Direction::Forward, target, Verb::Patch(ops))))
-}
-
-fn unlock(state: &mut State, release: &str, effects: &mut Vec<Effect>) -> Option<Task> {
-    let plan = state.plan_name()?;
-    let object = state.world.get(ResourceKind::RolloutPlan, &plan)?;
-    let ops = vec![
-        json!({ "op": "test", "path": "/metadata/resourceVersion", "value": resource_version(object) }),
-        json!({ "op": "test", "path": "/status/activeRelease", "value": release }),
-        json!({ "op": "remove", "path": "/status/activeRelease" }),
-    ];
-    let target = ResourceRef::new(ResourceKind::RolloutPlan, plan);
-    Some(Task::Cas(CasTask::begin(state, effects, Direction::Backward, target, Verb::PatchStatus(ops))))
 }
 
 /// Begins a hold that was ordered; it waits only for another hold.
