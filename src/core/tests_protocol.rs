@@ -364,10 +364,10 @@ fn a_post_that_lands_after_it_was_given_up_is_adopted_under_a_fence() {
 #[test]
 fn of_two_starts_at_once_one_drives_and_the_other_takes_nothing_over() {
     let mut bed = Bed::new();
-    let (first, second) = (bed.open_desk("dana"), bed.open_desk("kim"));
+    let second = bed.open_desk("kim");
     fate(&mut bed, second, Fate::Slow, |w| w.target.kind == ResourceKind::Release);
     bed.order(second, start());
-    bed.pass(1);
+    let first = bed.open_desk("dana");
     let release = bed.objects.keys().find(|r| r.kind == ResourceKind::Release).unwrap().name.clone();
     bed.order(first, Command::Start { release: Some(release), version: None, image: None, commit: None });
     bed.pass(20);
