@@ -388,3 +388,17 @@ fn while_held_the_time_in_the_header_is_the_holds() {
     let header = bed.view(desk).header;
     assert_eq!((header.state.as_str(), header.phase.as_str(), header.in_phase), ("HOLD", "BAKING", Some(2)));
 }
+
+#[test]
+fn a_rollback_that_cleans_up_still_reads_as_one_and_not_as_a_held_release() {
+    let (mut bed, desk) = baking();
+    bed.order(desk, Command::Hold { reason: "look".into() });
+    bed.desks[desk].fate =
+        Box::new(|w| if w.target.name.contains("-ph-") && is_disarm(w) { Fate::Lost } else { Fate::Normal });
+    bed.order(desk, rollback());
+    bed.pass(20);
+    let view = bed.view(desk);
+    assert_eq!((bed.phase().as_str(), view.header.state.as_str()), ("Cleaning", "CLEANING"));
+    assert_eq!(view.drain.side, Some(crate::model::Side::New));
+    assert!(view.way_out.starts_with("rolling back"), "{}", view.way_out);
+}

@@ -100,7 +100,7 @@ fn ring_row(
         }
         row.waves.0 += usize::from(progress == WaveProgress::New);
         row.is_current |= *number == status.wave;
-        row.is_next |= *number == status.wave + 1;
+        row.is_next |= *number == status.wave + 1 && !super::goes_back(status);
         if progress == WaveProgress::New {
             let seen = customers.iter().filter(|c| seen(state, scope, *number, c) == Some(true)).count();
             let (before, silent) = row.seen.unwrap_or((0, 0));

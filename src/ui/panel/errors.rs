@@ -135,12 +135,17 @@ fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
         (_, Unit::Count) => num::rate(value),
         (_, Unit::Seconds) => num::latency(value),
     };
-    let old = scene.ink.role(Role::Old, &format!("old {}", write(graph.last.1)));
+    // Where nobody sends requests there is nothing to measure: that is known.
+    let exposed = &scene.view.exposed;
+    let old = match (graph.last.1, exposed.share) {
+        (None, Some(share)) if share >= 1.0 => num::NOTHING.to_owned(),
+        (value, _) => write(value),
+    };
+    let old = scene.ink.role(Role::Old, &format!("old {old}"));
     if scene.view.header.new_version.is_empty() {
         return vec![old];
     }
-    // Where nobody sends requests there is nothing to measure: that is known.
-    let new = match (graph.last.0, scene.view.exposed.rps) {
+    let new = match (graph.last.0, exposed.rps) {
         (None, Some(rps)) if rps <= 0.0 => num::NOTHING.to_owned(),
         (value, _) => write(value),
     };

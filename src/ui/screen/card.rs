@@ -35,8 +35,11 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Opt
     second.extend(header::versions(scene));
     let (wave, waves) = view.header.wave;
     let mut third = header::state(scene, width.saturating_sub(7));
-    third.push(scene.ink.text(&format!(" {}", num::timer(view.header.in_phase))));
-    let mut fourth = vec![scene.ink.text(&format!(" step {wave}/{waves} {}  ", view.header.ring))];
+    if view.header.in_phase.is_some() {
+        third.push(scene.ink.text(&format!(" {}", num::timer(view.header.in_phase))));
+    }
+    let step = if waves > 0 { format!(" step {wave}/{waves} {}  ", view.header.ring) } else { " ".to_owned() };
+    let mut fourth = vec![scene.ink.text(&step)];
     fourth.extend(header::ages(scene, true));
     let mut rows = vec![Row::from(first), Row::from(third), Row::from(second), Row::from(fourth)];
     rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
