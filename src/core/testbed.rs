@@ -392,7 +392,7 @@ impl Bed {
             let object = &self.objects[&target];
             let generation = object["metadata"]["generation"].clone();
             let status = match target.kind {
-                ResourceKind::HTTPRoute => accepted(&generation, self.lacks_endpoints(object)),
+                ResourceKind::HTTPRoute => seed::accepted(&generation, self.lacks_endpoints(object)),
                 ResourceKind::Deployment => {
                     let n = &object["spec"]["replicas"];
                     json!({ "observedGeneration": generation, "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n })
@@ -490,14 +490,4 @@ impl Bed {
 
 fn refuse(code: u16, reason: &str) -> Outcome {
     Outcome::NotApplied(Rejection { code, reason: reason.into(), message: "test".into(), causes: Vec::new() })
-}
-
-fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
-    let condition =
-        |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
-    let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
-    if lacks_endpoints {
-        conditions.push(condition(routing::NO_ENDPOINTS, "False"));
-    }
-    json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods)] // A real program on a real terminal: time is real, too.
+
 //! The real program in real time on a real pseudo terminal. Run by name: `cargo test --test pty`.
 
 #[path = "../robot/mod.rs"]

@@ -55,3 +55,14 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
         ),
     ]
 }
+
+/// Makes the status of a route that the gateway has accepted.
+pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
+    let condition =
+        |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
+    let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
+    if lacks_endpoints {
+        conditions.push(condition(crate::routing::NO_ENDPOINTS, "False"));
+    }
+    json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
+}
