@@ -3,12 +3,13 @@
 //! As on real gateways the two are independent: the status may say "accepted" before or after requests follow the new
 //! weights, and changes inside one lag become one change.
 
-use super::api::resources::{GATEWAY_CLASSES, GATEWAYS, ROUTES, SERVICES};
+use super::api::resources::{ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, SERVICES};
 use super::api::{Store, control};
 use super::clock::Entropy;
 use super::controllers::{namespace_of, set_condition};
 use super::wire::Traffic;
 use crate::model::name_of;
+use crate::routing::NO_ENDPOINTS;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,14 +78,15 @@ impl Gateway {
 
     /// Sees that something has changed; what is already on its way takes the change along.
     fn notice(&mut self) {
-        const OURS: [&str; 4] = [ROUTES.plural, GATEWAYS.plural, GATEWAY_CLASSES.plural, SERVICES.plural];
+        const OURS: [&str; 5] =
+            [ROUTES.plural, GATEWAYS.plural, GATEWAY_CLASSES.plural, SERVICES.plural, ENDPOINT_SLICES.plural];
         let concerned = match self.store.since(self.seen) {
             Ok((version, changes)) => {
                 self.seen = version;
                 // A change of the status alone is mostly our own and means nothing.
                 changes.iter().any(|c| {
-                    OURS.contains(&c.plural)
-                        && c.old.as_ref().is_none_or(|old| c.deleted || old["spec"] != c.new["spec"])
+                    let part = if c.plural == ENDPOINT_SLICES.plural { "endpoints" } else { "spec" };
+                    OURS.contains(&c.plural) && c.old.as_ref().is_none_or(|old| c.deleted || old[part] != c.new[part])
                 })
             }
             Err(_) => {
@@ -143,6 +145,7 @@ impl Gateway {
             let mine: Vec<Value> = parents(route).into_iter().filter(|parent| self.is_ours(route, parent)).collect();
             let now = self.store.clock().stamp();
             let (resolved, reason, message) = self.resolve(route);
+            let empty = self.without_endpoints(route);
             control(&self.store, &ROUTES, namespace_of(route), name_of(route), |object| {
                 let known = object["status"]["parents"].as_array().cloned().unwrap_or_default();
                 let (own, foreign): (Vec<Value>, Vec<Value>) =
@@ -162,6 +165,19 @@ impl Gateway {
                             json!({ "type": kind, "status": status, "reason": reason, "message": message,
                                 "observedGeneration": generation }),
                         );
+                    }
+                    match &empty {
+                        Some(message) => set_condition(
+                            &mut conditions,
+                            &now,
+                            json!({ "type": NO_ENDPOINTS, "status": "False", "reason": "EndpointsNotFound",
+                                "message": message, "observedGeneration": generation }),
+                        ),
+                        None => {
+                            if let Some(list) = conditions.as_array_mut() {
+                                list.retain(|condition| condition["type"] != NO_ENDPOINTS);
+                            }
+                        }
                     }
                     all.push(json!({
                         "parentRef": parent, "controllerName": CONTROLLER, "conditions": conditions,
@@ -188,6 +204,29 @@ impl Gateway {
             }
         }
         ("True", "ResolvedRefs", "Resolved all the Object references for the Route".into())
+    }
+
+    /// Finds a backend that gets requests and has no ready endpoint; as Envoy Gateway, it is said only while so.
+    fn without_endpoints(&self, route: &Value) -> Option<String> {
+        let (_, slices) = self.store.list(&ENDPOINT_SLICES);
+        let namespace = namespace_of(route);
+        let is_served = |service: &str| {
+            slices
+                .iter()
+                .filter(|slice| {
+                    namespace_of(slice) == namespace
+                        && slice["metadata"]["labels"]["kubernetes.io/service-name"] == service
+                })
+                .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten())
+                .any(|endpoint| endpoint["conditions"]["ready"] == true)
+        };
+        let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+        rules
+            .flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
+            .filter(|backend| backend["weight"].as_u64() != Some(0))
+            .filter_map(|backend| backend["name"].as_str())
+            .find(|service| !is_served(service))
+            .map(|service| format!("service {namespace}/{service} has no ready endpoint"))
     }
 
     fn accept_classes(&self) {

@@ -200,9 +200,29 @@ async fn weights_become_live_after_the_lag_and_the_status_follows_on_its_own() {
     let route = rig.get("HTTPRoute", "trackx").await;
     for condition in route["status"]["parents"][0]["conditions"].as_array().unwrap() {
         assert_eq!(condition["observedGeneration"], changed.metadata.generation.unwrap());
-        assert_eq!(condition["status"], "True");
+        // The idle slot has no pods: what it gets is lost, and the status says so.
+        let expected = if condition["type"] == "BackendsAvailable" { "False" } else { "True" };
+        assert_eq!(condition["status"], expected);
     }
     assert_eq!(rig.traffic.routes.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_names_a_backend_without_endpoints_only_while_it_has_weight_and_none() {
+    let rig = rig();
+    let kinds = |route: &Value| -> Vec<String> {
+        let conditions = route["status"]["parents"][0]["conditions"].as_array().unwrap();
+        conditions.iter().map(|c| c["type"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&rig.get("HTTPRoute", "trackx").await), ["Accepted", "ResolvedRefs"]);
+    let patch = json!([{"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 1}]);
+    let patch: Patch<()> = Patch::Json(serde_json::from_value(patch).unwrap());
+    rig.api("HTTPRoute").patch("trackx", &PatchParams::default(), &patch).await.unwrap();
+    pass(9).await;
+    assert_eq!(kinds(&rig.get("HTTPRoute", "trackx").await), ["Accepted", "ResolvedRefs", "BackendsAvailable"]);
+    merge(&rig, "Deployment", "trackx-b", json!({"spec": {"replicas": 1}})).await;
+    pass(20).await;
+    assert_eq!(kinds(&rig.get("HTTPRoute", "trackx").await), ["Accepted", "ResolvedRefs"]);
 }
 
 #[tokio::test(start_paused = true)]
