@@ -5,7 +5,7 @@
 
 use super::cas::release_status;
 use super::close::{Landed, close};
-use super::touch::{TouchEdit, Toucher};
+use super::touch::{Authority, TouchEdit, Toucher};
 use super::{CasTask, Flow, Task};
 use crate::api::{Act, Blocked, BlockedKind, Intent, Target, Unresolved};
 use crate::core::record::{Entry, HoldTest, fence_key, in_words, write_down};
@@ -108,7 +108,10 @@ impl SettleTask {
         if scaled_down || !leaves_old || scope.deployment(Side::Old).is_none_or(|d| d.replicas == 0) {
             return toucher;
         }
-        names.iter().fold(toucher, |toucher, name| toucher.with_edit(name, &TouchEdit::Undo(undo.clone())))
+        let epoch = scope.status().driver.as_ref().map_or(0, |driver| driver.epoch);
+        let authority = Authority { release: scope.release.name.clone(), epoch };
+        let edit = TouchEdit::Undo(undo);
+        names.iter().fold(toucher, |toucher, name| toucher.with_edit(name, &edit, &authority))
     }
 
     /// Decides for every touched object whether the intent's write had landed.

@@ -25,8 +25,8 @@ pub struct Item {
     pub before: Option<Value>,
     /// As the touch left it.
     pub after: Option<Value>,
-    /// Edits made along with the touch.
-    pub edits: Vec<TouchEdit>,
+    /// An edit made along with the touch, and under whose authority.
+    edit: Option<(TouchEdit, Authority)>,
     stage: Stage,
     trouble: String,
 }
@@ -38,10 +38,25 @@ pub enum TouchEdit {
     Undo(crate::routing::Undo),
 }
 
+/// Who may write an edit: the console that drives this release under this epoch.
+///
+/// A touch alone may come from anybody. An edit of a console that was taken over meanwhile would undo its successor's
+/// mark, so the Release is read between the object and the write: a takeover before that is seen, one after it changes
+/// the object's fence before the write lands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The Release's name.
+    pub release: String,
+    /// The driver's epoch.
+    pub epoch: u64,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Stage {
     Ready,
     Reading(OpId),
+    /// Reads whether the authority still holds; the object was read before.
+    Asking(OpId),
     Writing(OpId),
     Pausing(Timestamp),
     Done,
@@ -56,7 +71,7 @@ impl Toucher {
                 target,
                 before: None,
                 after: None,
-                edits: Vec::new(),
+                edit: None,
                 stage: Stage::Ready,
                 trouble: String::new(),
             })
@@ -70,9 +85,9 @@ impl Toucher {
     }
 
     /// Sets what is written along with the touch of an object that has not been read yet.
-    pub fn with_edit(mut self, name: &str, edit: &TouchEdit) -> Self {
+    pub fn with_edit(mut self, name: &str, edit: &TouchEdit, authority: &Authority) -> Self {
         for item in self.items.iter_mut().filter(|item| item.target.name == name) {
-            item.edits.push(edit.clone());
+            item.edit = Some((edit.clone(), authority.clone()));
         }
         self
     }
@@ -84,7 +99,8 @@ impl Toucher {
 
     /// Tells whether a request belongs to this set.
     pub fn waits_for(&self, id: OpId) -> bool {
-        self.items.iter().any(|item| item.stage == Stage::Reading(id) || item.stage == Stage::Writing(id))
+        let stages = [Stage::Reading(id), Stage::Asking(id), Stage::Writing(id)];
+        self.items.iter().any(|item| stages.contains(&item.stage))
     }
 
     /// Says what is still waited for.
@@ -121,27 +137,36 @@ impl Toucher {
         result: Result<Found, ReadFailure>,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(item) = self.items.iter_mut().find(|item| item.stage == Stage::Reading(id)) else { return };
-        match result {
-            Ok(Found::One(object)) => {
-                let ops = touch_ops(&item.target, &object, &item.edits);
-                match ops {
-                    Ok(ops) => {
-                        let target = reference(&item.target);
-                        let op = send(state, effects, Direction::Backward, &target, Verb::Patch(ops), false);
-                        item.before = Some(object);
-                        item.stage = Stage::Writing(op);
-                    }
-                    Err(why) => item.pause(now, &why),
+        let asked = |item: &&mut Item| item.stage == Stage::Reading(id) || item.stage == Stage::Asking(id);
+        let Some(item) = self.items.iter_mut().find(asked) else { return };
+        let answered_authority = item.stage == Stage::Asking(id);
+        match (result, &item.edit) {
+            (Ok(Found::One(release)), Some((_, authority))) if answered_authority => {
+                if release["status"]["driver"]["epoch"].as_u64() == Some(authority.epoch) {
+                    item.write(state, now, effects);
+                } else {
+                    item.stage = Stage::Done;
                 }
             }
-            Ok(_) => {
+            // Without the Release nobody has the authority any more.
+            (Ok(_), _) if answered_authority => item.stage = Stage::Done,
+            (Ok(Found::One(object)), edit) => {
+                item.before = Some(object);
+                match edit {
+                    Some((_, authority)) => {
+                        let release = ResourceRef::new(ResourceKind::Release, &authority.release);
+                        item.stage = Stage::Asking(ask(state, effects, Read::Get(release)));
+                    }
+                    None => item.write(state, now, effects),
+                }
+            }
+            (Ok(_), _) => {
                 // A POST may still be on its way; it creates only what serves nobody.
                 item.before = None;
                 item.stage = Stage::Done;
                 state.world.forget(&reference(&item.target));
             }
-            Err(failure) => item.pause(now, &failure.why),
+            (Err(failure), _) => item.pause(now, &failure.why),
         }
     }
 
@@ -176,6 +201,19 @@ impl Toucher {
 }
 
 impl Item {
+    /// Sends the touch of the object as it was read.
+    fn write(&mut self, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(object) = &self.before else { return };
+        match touch_ops(&self.target, object, self.edit.as_ref().map(|(edit, _)| edit)) {
+            Ok(ops) => {
+                let target = reference(&self.target);
+                self.stage =
+                    Stage::Writing(send(state, effects, Direction::Backward, &target, Verb::Patch(ops), false));
+            }
+            Err(why) => self.pause(now, &why),
+        }
+    }
+
     fn pause(&mut self, now: Timestamp, why: &str) {
         self.trouble = format!("({why})");
         self.stage = Stage::Pausing(now + PAUSE);
@@ -187,7 +225,7 @@ pub fn reference(target: &Unresolved) -> ResourceRef {
     ResourceRef::new(target.kind, &target.name)
 }
 
-fn touch_ops(target: &Unresolved, object: &Value, edits: &[TouchEdit]) -> Result<Vec<Value>, String> {
+fn touch_ops(target: &Unresolved, object: &Value, edit: Option<&TouchEdit>) -> Result<Vec<Value>, String> {
     if target.kind == ResourceKind::Deployment {
         return crate::core::deploy::deployment_patch(
             object,
@@ -196,9 +234,45 @@ fn touch_ops(target: &Unresolved, object: &Value, edits: &[TouchEdit]) -> Result
         );
     }
     let fence = fence_of(object).map_or(Fence::First, Fence::At);
-    let mut edits: Vec<Edit<'_>> = edits.iter().map(|TouchEdit::Undo(undo)| Edit::Undo(undo)).collect();
-    if edits.is_empty() {
-        edits.push(Edit::Touch);
+    let edit = match edit {
+        Some(TouchEdit::Undo(undo)) => Edit::Undo(undo),
+        None => Edit::Touch,
+    };
+    patch(object, fence, &[edit]).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at() -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
     }
-    patch(object, fence, &edits).map_err(|e| e.to_string())
+
+    /// Reads a marked route for an edit under epoch 3, then finds the Release under `epoch`; returns what is sent then.
+    fn edit_under(epoch: u64) -> (Toucher, Vec<Effect>) {
+        let target = Unresolved { kind: ResourceKind::HTTPRoute, name: "shop".into(), uid: "u".into() };
+        let undo = crate::routing::Undo::Retired { version: "1".into() };
+        let authority = Authority { release: "shop-2".into(), epoch: 3 };
+        let mut toucher = Toucher::new([target]).with_edit("shop", &TouchEdit::Undo(undo), &authority);
+        let (mut state, mut effects) = (State::default(), Vec::new());
+        let route = json!({ "metadata": { "name": "shop", "uid": "u", "resourceVersion": "1",
+            "annotations": { "pilothouse.dev/fence": "7" } }, "spec": { "rules": [] } });
+        let release = json!({ "metadata": { "name": "shop-2" }, "status": { "driver": { "epoch": epoch } } });
+        toucher.go(&mut state, at(), &mut effects);
+        for answer in [route, release] {
+            let Some(Effect::Read { id, .. }) = effects.pop() else { panic!("it reads before it writes") };
+            toucher.on_read(&mut state, at(), id, Ok(Found::One(answer)), &mut effects);
+        }
+        (toucher, effects)
+    }
+
+    #[test]
+    fn a_console_that_was_taken_over_meanwhile_edits_nothing() {
+        let (toucher, effects) = edit_under(4);
+        assert!(effects.is_empty() && toucher.is_done(), "{effects:?}");
+        let (toucher, effects) = edit_under(3);
+        assert!(matches!(effects.as_slice(), [Effect::Write(_)]) && !toucher.is_done(), "{effects:?}");
+    }
 }
