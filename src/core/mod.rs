@@ -30,6 +30,8 @@ mod testbed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_guards;
+#[cfg(test)]
 mod tests_protocol;
 #[cfg(test)]
 mod tests_walk;

@@ -65,6 +65,8 @@ pub struct Bed {
     pub open: BTreeMap<Slot, f64>,
     /// Whose it is; nobody's who is listed when absent.
     pub open_of: Option<&'static str>,
+    /// What is wrong with a slot.
+    pub ill: seed::Ill,
     /// Whether metrics are answered.
     pub metrics: bool,
     /// Every write that was applied, in order.
@@ -94,6 +96,7 @@ impl Bed {
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
             open_of: None,
+            ill: seed::Ill::default(),
             metrics: true,
             applied: Vec::new(),
             sent: Vec::new(),
@@ -252,7 +255,7 @@ impl Bed {
         self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::HTTPRoute).map(|(_, o)| o).collect()
     }
 
-    fn tell(&mut self, desk: usize, event: Event) {
+    pub fn tell(&mut self, desk: usize, event: Event) {
         let now = self.now;
         let desk = &mut self.desks[desk];
         if desk.alive {
@@ -417,7 +420,9 @@ impl Bed {
                     _ => {}
                 }
             }
-            let endpoints: Vec<Value> = (0..wanted).map(|_| json!({ "conditions": { "ready": true } })).collect();
+            let endpoints: Vec<Value> = (0..wanted)
+                .map(|_| json!({ "conditions": { "ready": self.ill.unready != Slot::parse(slot) } }))
+                .collect();
             let slice = json!({ "metadata": { "name": format!("{service}-1"), "labels": { "kubernetes.io/service-name": service } }, "endpoints": endpoints });
             let target = ResourceRef::new(ResourceKind::EndpointSlice, format!("{service}-1"));
             if self.objects.get(&target).is_none_or(|o| o["endpoints"] != slice["endpoints"]) {
@@ -439,7 +444,7 @@ impl Bed {
     fn batch(&mut self) -> Batch {
         let at = self.now.as_millisecond();
         for (customer, slot) in EVERYBODY.iter().zip(self.slots(&EVERYBODY)) {
-            if let Some(slot) = slot {
+            if let Some(slot) = self.ill.stray.or(slot) {
                 *self.counters.entry((slot, (*customer).to_owned())).or_default() += 2.0;
             }
         }
@@ -450,7 +455,7 @@ impl Bed {
             let base = RawSeries {
                 slot: Some(slot),
                 pod: target.name.clone(),
-                points: vec![(at, 1.0)],
+                points: vec![(at, if self.ill.down == Some(slot) { 0.0 } else { 1.0 })],
                 ..RawSeries::default()
             };
             up.push(base.clone());

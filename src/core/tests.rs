@@ -26,7 +26,7 @@ pub fn baking() -> (Bed, usize) {
     baking_on(Bed::new())
 }
 
-fn baking_on(mut bed: Bed) -> (Bed, usize) {
+pub fn baking_on(mut bed: Bed) -> (Bed, usize) {
     let desk = bed.open_desk("dana");
     bed.order(desk, start());
     bed.until(desk, "Ready");
@@ -41,7 +41,7 @@ pub fn promoted() -> (Bed, usize) {
     promoted_on(Bed::new())
 }
 
-fn promoted_on(bed: Bed) -> (Bed, usize) {
+pub fn promoted_on(bed: Bed) -> (Bed, usize) {
     let (mut bed, desk) = baking_on(bed);
     bed.pass(3);
     bed.order(desk, next());

@@ -56,6 +56,17 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
     ]
 }
 
+/// What is wrong with a slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ill {
+    /// Its scrapes fail.
+    pub down: Option<crate::model::Slot>,
+    /// Requests go on starting there, whatever the routes say.
+    pub stray: Option<crate::model::Slot>,
+    /// Its pods are not ready.
+    pub unready: Option<crate::model::Slot>,
+}
+
 /// Makes the status of a route that the gateway has accepted.
 pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
     let condition =

@@ -1,0 +1,92 @@
+//! Each safety rule by itself: what it refuses, and that it lets through what it should.
+
+use super::testbed::Bed;
+use super::tests::{baking, baking_on, next, promoted};
+use super::{Command, Event, GateAnswer, State};
+use crate::model::{Reading, ResourceKind, Slot};
+use serde_json::{Value, json};
+
+/// A cluster whose plan was changed before the release starts.
+fn planned(change: impl FnOnce(&mut Value)) -> Bed {
+    let mut bed = Bed::new();
+    let mut plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+    change(&mut plan["spec"]);
+    bed.put(ResourceKind::RolloutPlan, plan);
+    bed
+}
+
+fn refused(bed: &Bed, state: &State, command: &Command) -> Vec<String> {
+    super::preview(state, bed.now, command).refusals.into_iter().map(|r| r.rule).collect()
+}
+
+#[test]
+fn a_slot_on_which_requests_still_start_is_not_drained() {
+    let (mut bed, desk) = promoted();
+    bed.ill.stray = Some(Slot::A);
+    bed.pass(2);
+    bed.order(desk, Command::Finish);
+    bed.pass(20);
+    assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));
+    bed.ill.stray = None;
+    bed.until(desk, "Done");
+}
+
+#[test]
+fn a_failed_scrape_in_the_quiet_time_is_no_proof() {
+    let (mut bed, desk) = promoted();
+    bed.ill.down = Some(Slot::A);
+    bed.pass(2);
+    bed.order(desk, Command::Finish);
+    bed.pass(20);
+    assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));
+    bed.ill.down = None;
+    bed.until(desk, "Done");
+}
+
+#[test]
+fn nobody_is_sent_to_a_slot_that_is_not_fully_ready() {
+    let (mut bed, desk) = baking();
+    bed.pass(3);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), [] as [String; 0]);
+    bed.ill.unready = Some(Slot::B);
+    bed.pass(1);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), ["guard.ready"]);
+    bed.order(desk, next());
+    assert_eq!(bed.slot_of("globex"), Some(Slot::A));
+}
+
+#[test]
+fn a_ring_waits_for_the_approval_of_somebody_else_than_who_asked() {
+    let bed = planned(|spec| spec["rings"][1]["approval"] = json!("required"));
+    let (mut bed, desk) = baking_on(bed);
+    bed.pass(3);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), ["guard.approval"]);
+    let approve = Command::Approve { ring: "rest".into() };
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &approve), ["approve.self"]);
+    let other = bed.open_desk("kim");
+    bed.order(other, approve);
+    bed.pass(1);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), [] as [String; 0]);
+}
+
+#[test]
+fn a_gate_without_a_verdict_refuses_a_passing_one_does_not_and_a_failing_one_holds() {
+    let gate = json!([{ "name": "own", "kind": "promql", "query": "x", "max": 0.2, "for": "5s" }]);
+    let (mut bed, desk) = baking_on(planned(|spec| spec["gates"] = gate));
+    bed.pass(3);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), ["guard.gate"]);
+    let say = |bed: &mut Bed, value: f64| {
+        let points = vec![(Vec::new(), vec![(bed.now.as_millisecond(), value)])];
+        let answer = GateAnswer { gate: "own".into(), answers: vec![Reading::Value(points)] };
+        let at = bed.now;
+        bed.tell(desk, Event::Gates { at, answers: vec![answer] });
+        bed.run();
+    };
+    say(&mut bed, 0.1);
+    assert_eq!(refused(&bed, &bed.desks[desk].state, &next()), [] as [String; 0]);
+    assert!(bed.release()["spec"]["hold"].is_null());
+    say(&mut bed, 0.9);
+    assert_eq!(bed.release()["spec"]["hold"]["by"], "gate own");
+    bed.pass(1);
+    assert!(refused(&bed, &bed.desks[desk].state, &next()).contains(&"guard.hold".to_owned()));
+}
