@@ -1,10 +1,12 @@
 //! The custom resources as they stand in the cluster, and their checked form.
 
+mod adopt;
 mod check;
 mod manifests;
 mod plan;
 mod release;
 
+pub use adopt::{ADOPT_KINDS, Adopt, AdoptFile, AdoptKind, Adoption, Found, adopt};
 pub use check::{check_plan, profile_names};
 pub use manifests::{RbacNames, crds, manifests};
 pub use plan::{
