@@ -6,7 +6,7 @@ mod manifests;
 mod plan;
 mod release;
 
-pub use adopt::{ADOPT_KINDS, Adopt, AdoptFile, AdoptKind, Adoption, Found, adopt};
+pub use adopt::{ADOPT_KINDS, Adopt, AdoptFile, AdoptKind, Adoption, Found, adopt, metrics_services};
 pub use check::{check_plan, profile_names};
 pub use manifests::{RbacNames, crds, manifests};
 pub use plan::{

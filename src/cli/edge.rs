@@ -1,8 +1,8 @@
 //! Where the program begins and ends: runtime, logs, last words, exit code.
 
-use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
+use super::args::{Cli, FinishArgs, Format, InitArgs, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, machine, manifests, open, status};
+use super::{Answers, Demo, break_glass, carry_out, init, machine, manifests, open, status};
 use crate::api::Commit;
 use crate::config::{self, Settings};
 use crate::core::{Command, Setup, View};
@@ -11,7 +11,7 @@ use crate::telemetry;
 use crate::ui::{Safe, Ui};
 use clap::Parser;
 use crossterm::event::EventStream;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +102,7 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             act(&settings, Command::Approve { ring: args.ring }, answers).await
         }
         Some(Verb::Manifests) => Ok(Code::Ok),
+        Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
 
@@ -160,6 +161,19 @@ async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<
     let words = result?;
     print(&format!("{}\n", Safe::new(&words)))?;
     Ok(Code::Ok)
+}
+
+async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure> {
+    let client = open::looking(settings).await?;
+    let url = settings.metrics.as_ref().map(|(url, _)| url.clone());
+    let ask = init::wanted(args, client.namespace(), settings.plan.clone(), url)?;
+    let adoption = init::init(&client, &ask).await?;
+    let text = match &args.output {
+        Some(folder) => init::write(&adoption, folder)?,
+        None => init::stream(&adoption),
+    };
+    let text = if io::stdout().is_terminal() { init::for_terminal(&text) } else { text };
+    print(&text).map(|()| Code::Ok)
 }
 
 fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {

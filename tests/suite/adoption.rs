@@ -38,6 +38,7 @@ fn ask() -> Adopt {
         header: "x-customer-id".into(),
         customers: Some(parse_customers("[{id: house, tier: internal}, {id: acme}, {id: globex}]").unwrap()),
         metrics_url: None,
+        metrics_service: None,
     }
 }
 

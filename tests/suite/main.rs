@@ -1,5 +1,6 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
+mod adopting;
 mod adoption;
 mod cli;
 mod glass;

@@ -64,6 +64,32 @@ pub(super) fn reaches(object: &Value, namespace: &str) -> bool {
     }
 }
 
+/// Finds Services that look like a Prometheus, each as `name:port` and its namespace.
+///
+/// The Prometheus operator puts a headless Service beside the chart's own; it only counts where it is the only one.
+pub fn metrics_services(services: &[Value]) -> Vec<(String, String)> {
+    let others = ["alertmanager", "operator", "adapter", "pushgateway", "node-exporter", "kube-state"];
+    let port = |service: &Value| {
+        let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+        ports.filter_map(|port| port["port"].as_u64()).find(|port| *port == 9090)
+    };
+    let looks_like_one = |service: &&Value| {
+        let name = name_of(service);
+        name.contains("prometheus") && !others.iter().any(|other| name.contains(other))
+    };
+    let of = |headless: bool| -> Vec<(String, String)> {
+        let all = services.iter().filter(looks_like_one);
+        all.filter(|service| (service["spec"]["clusterIP"] == "None") == headless)
+            .filter_map(|service| {
+                let namespace = service["metadata"]["namespace"].as_str()?;
+                Some((format!("{}:{}", name_of(service), port(service)?), namespace.to_owned()))
+            })
+            .collect()
+    };
+    let whole = of(false);
+    if whole.is_empty() { of(true) } else { whole }
+}
+
 fn jobs(ground: &Ground<'_>, monitor: &Value) -> Option<[String; 2]> {
     if let Some(key) = monitor["spec"]["jobLabel"].as_str()
         && let Some(new) = ground.pods.labels()[key].as_str()

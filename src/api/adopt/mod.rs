@@ -18,6 +18,7 @@ use crate::model::{Component, Customer, Finding, SlotPair, VERSION_LABEL, name_o
 use clean::twin;
 pub use kinds::{ADOPT_KINDS, AdoptKind, Found};
 use kinds::{Role, called};
+pub use metrics::metrics_services;
 use relabel::{Labels, Relabelling, Selector, named_keys, of_service};
 use serde_json::Value;
 
@@ -40,6 +41,8 @@ pub struct Adopt {
     pub customers: Option<Vec<Customer>>,
     /// The metrics source's URL, where it is known.
     pub metrics_url: Option<String>,
+    /// The metrics source's Service as `name:port` and its namespace, where one was found.
+    pub metrics_service: Option<(String, String)>,
 }
 
 /// The files of an adoption.
@@ -95,7 +98,7 @@ pub fn adopt(ask: &Adopt, found: &Found) -> Result<Adoption, Vec<Finding>> {
 
 fn file(name: &'static str, ask: &Adopt, text: String) -> AdoptFile {
     let apply = match name {
-        _ if name.ends_with(".yaml") => format!("kubectl apply -n {} -f {name}", ask.namespace),
+        _ if name.ends_with(".yaml") => format!("kubectl apply -f {name}"),
         _ if name.ends_with(".json") => {
             format!("kubectl patch httproute {} -n {} --type=json --patch-file {name}", ask.route, ask.namespace)
         }

@@ -293,7 +293,12 @@ fn customers(ground: &Ground<'_>, slots: &Slots, patch: &[Value], found: &mut Ve
         "adopt.header",
         format!("every request of a customer has to carry {} with the customer's id, WebSockets as well; let the gateway or what is before it set it, because a client that sets it itself chooses its version", ask.header),
     ));
-    if ask.metrics_url.is_none() {
+    if let (None, Some((service, namespace))) = (&ask.metrics_url, &ask.metrics_service) {
+        found.push(Finding::note(
+            "adopt.metrics-source",
+            format!("50-plan.yaml names Service {service} in namespace {namespace} as metrics source, the only one that looks like a Prometheus: see whether it scrapes these pods"),
+        ));
+    } else if ask.metrics_url.is_none() {
         found.push(Finding::warn(
             "adopt.no-metrics-source",
             "50-plan.yaml names no metrics source: set spec.metrics.source, or give --metrics-url",

@@ -33,7 +33,7 @@ pub(super) fn manifests(ground: &Ground<'_>) -> Result<String, String> {
         namespace: ground.ask.namespace.clone(),
         customers: Some(customers_name(ground.ask)),
         deployments: vec![component.a.deployment, component.b.deployment],
-        metrics: None,
+        metrics: ground.ask.metrics_service.clone().filter(|_| ground.ask.metrics_url.is_none()),
     })
 }
 
@@ -147,9 +147,14 @@ fn takes_all(ask: &Adopt, rings: &[&str], customers: &[Customer]) -> bool {
 }
 
 fn source(ask: &Adopt) -> String {
-    match &ask.metrics_url {
-        Some(url) => format!("    source: {{url: {}}}\n", quoted(url)),
-        None => {
+    match (&ask.metrics_url, &ask.metrics_service) {
+        (Some(url), _) => format!("    source: {{url: {}}}\n", quoted(url)),
+        (None, Some((service, namespace))) => format!(
+            "    source: {{service: {}, namespace: {}}}   # through the API server's proxy\n",
+            quoted(service),
+            quoted(namespace)
+        ),
+        (None, None) => {
             let hints = [
                 "source is missing: without one nothing can be verified and no drain proven. One of:",
                 "source: {service: \"prometheus-operated:9090\", namespace: monitoring}   # through the API server",
