@@ -40,7 +40,7 @@ pub(super) fn open(ground: &Ground<'_>, copies: &Copies, slots: &Slots, patch: &
             ),
         ));
     }
-    found.sort_by(|a, b| b.level.cmp(&a.level));
+    found.sort_by_key(|one| std::cmp::Reverse(one.level));
     found
 }
 

@@ -201,7 +201,7 @@ mod tests {
         ) {
             let all: Vec<&Labels> = others.iter().collect();
             let relabelling = Relabelling::new(&old, &named(selectors.clone()), &all);
-            let before = Value::Object(old.clone());
+            let before = Value::Object(old);
             for (number, selector) in selectors.iter().enumerate() {
                 let by = format!("S{number}");
                 if named_keys(selector).is_empty() {
