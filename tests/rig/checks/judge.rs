@@ -1,6 +1,6 @@
 //! Which version had to answer whom, and when: the load's records against the Release's own history.
 
-use crate::load::{Record, Verdict};
+use crate::record::{Record, UNLISTED, Verdict};
 use color_eyre::eyre::{Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -8,9 +8,6 @@ use std::time::Duration;
 
 /// What the history is read from arrives a moment after it happened.
 const LATE: Duration = Duration::from_millis(300);
-
-/// The name of everybody who is in no list.
-const UNLISTED: &str = "unlisted";
 
 /// A change of the Release, as it was seen.
 #[derive(Clone, Debug)]
@@ -52,8 +49,8 @@ pub fn versions(records: &[Record], history: &[Seen], old: &str, new: &str) -> R
     let courses = courses(history);
     let mut judged = 0;
     let mut wrong = Vec::new();
-    for record in records.iter().filter(|record| record.path != "/static/logo" && record.verdict == Verdict::Whole) {
-        let customer = record.customer.unwrap_or(UNLISTED);
+    for record in records.iter().filter(|record| record.on_slots() && record.verdict == Verdict::Whole) {
+        let customer = record.who();
         let expected = match courses.get(customer) {
             None => Some(old),
             Some(course) => expected(course, record.start, old, new),
@@ -77,7 +74,7 @@ pub fn versions(records: &[Record], history: &[Seen], old: &str, new: &str) -> R
 
 /// Counts the transactions that were cut; names the first.
 pub fn cut(records: &[Record]) -> (usize, Option<&Record>) {
-    let mut cut = records.iter().filter(|record| record.verdict != Verdict::Whole);
+    let mut cut = records.iter().filter(|record| record.is_cut());
     let first = cut.next();
     (first.map_or(0, |_| 1 + cut.count()), first)
 }
@@ -88,8 +85,7 @@ pub fn windows(records: &[Record], source: &str, target: &str) -> BTreeMap<&'sta
     let starts = |version: &str| {
         let mut starts: BTreeMap<&'static str, (Duration, Duration)> = BTreeMap::new();
         for record in records.iter().filter(|record| record.version == version) {
-            let (first, last) =
-                starts.entry(record.customer.unwrap_or(UNLISTED)).or_insert((record.start, record.start));
+            let (first, last) = starts.entry(record.who()).or_insert((record.start, record.start));
             *first = record.start.min(*first);
             *last = record.start.max(*last);
         }

@@ -4,8 +4,9 @@ use super::figure;
 use super::judge::{self, Seen};
 use crate::cluster::Cluster;
 use crate::console::Console;
-use crate::load::{Load, Profile, Record};
-use crate::objects::{APP, APP_B, CUSTOMERS, NAMESPACE, REPLICAS, WAVES};
+use crate::load::{Load, Profile};
+use crate::objects::{APP, APP_B, CUSTOMERS, HALF, NAMESPACE, REPLICAS, WAVES};
+use crate::record::Record;
 use crate::robot::Robot;
 use color_eyre::eyre::{Result, bail, ensure, eyre};
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ pub async fn release(cluster: &Cluster) -> Result<()> {
 
 /// Moves two waves of a version and rolls it back.
 pub async fn rollback(cluster: &Cluster) -> Result<()> {
-    run(cluster, &Run { name: "rollback", version: "4.13.0", roll_back_after: Some(2), end: "RolledBack" }).await
+    run(cluster, &Run { name: "rollback", version: "4.13.0", roll_back_after: Some(5), end: "RolledBack" }).await
 }
 
 async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
@@ -52,8 +53,8 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let under_way = &plan["status"]["activeRelease"];
     ensure!(under_way.is_null(), "release {under_way} is still under way");
     let base = cluster.rest.get(&route(APP)).await?.ok()?;
-    let exits = cluster.kubelet.exits().len();
-    let load = Load::start(Profile::steady());
+    let (exits, killed) = (cluster.kubelet.exits().len(), cluster.killed_with_work());
+    let load = Load::start(Profile::judge());
     let history = watch_releases(cluster, &load, run.version);
     // Rates need some samples of every customer.
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -79,6 +80,7 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     // What was begun on the way is lived to its end before anything is judged.
     tokio::time::sleep(Duration::from_secs(1)).await;
     console.quit().await?;
+    load.hang_up();
     let records = load.end().await?;
     let history = history.end();
 
@@ -86,9 +88,10 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let release = find(cluster, run.version).await?.ok_or_else(|| eyre!("the Release is gone"))?;
     std::fs::write(cluster.run.join(format!("release-{}.json", run.version)), serde_json::to_vec_pretty(&release)?)?;
     wrong.extend(record(run, &release, &robot));
-    if let Some(exit) = cluster.kubelet.exits()[exits..].iter().find(|exit| exit.open > 0 || exit.killed) {
+    if let Some(exit) = cluster.kubelet.exits()[exits..].iter().find(|exit| exit.open > 0) {
         wrong.push(format!("a pod ended with work in flight: {exit:?}"));
     }
+    figure(&format!("rig.{name}_pods_killed_with_work"), cluster.killed_with_work() - killed, "pods");
     match judge::versions(&records, &history, &slots.old, run.version) {
         Ok(judged) => figure(&format!("rig.{name}_judged"), judged, "transactions"),
         Err(why) => wrong.push(format!("{why:#}")),
@@ -105,7 +108,7 @@ async fn run(cluster: &Cluster, run: &Run) -> Result<()> {
     let (there, back): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| record.start < turn);
     let mut windows = judge::windows(&there, &slots.old, run.version);
     // Everybody who was moved has to have been seen there: a judge that sees nothing finds nothing.
-    let moved = if run.end == "Done" { CUSTOMERS.len() + 1 } else { WAVES[0].1 + WAVES[1].1 };
+    let moved = if run.end == "Done" { CUSTOMERS.len() + 1 } else { CUSTOMERS.len() / 2 };
     if windows.len() != moved {
         wrong.push(format!("{} of {moved} moved customers were seen on {}", windows.len(), run.version));
     }
@@ -205,13 +208,13 @@ fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
         .map(|wave| json!([wave["ring"], wave["customers"].as_array().map_or(0, Vec::len)]))
         .collect();
     check("waves", &json!(waves), json!(WAVES));
-    let moved = if done { CUSTOMERS.len() } else { WAVES[0].1 + WAVES[1].1 };
+    let moved = if done { CUSTOMERS.len() } else { CUSTOMERS.len() / 2 };
     check("customers moved", &status["outcome"]["customersMoved"], json!(moved));
     let numbers: Vec<u64> =
         status["journal"].as_array().into_iter().flatten().filter_map(|line| line["seq"].as_u64()).collect();
     let gapless = !numbers.is_empty() && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
     check("journal without gaps", &json!(gapless), json!(true));
-    let moves = if done { WAVES.len() - 1 } else { 2 };
+    let moves = if done { WAVES.len() - 1 } else { HALF };
     check("waves the robot confirmed", &json!(robot.waves), json!(moves));
     check("resumes", &json!(robot.resumes), json!(0));
     // A gate may lose its traffic between the advice and the dialog; one that does so again and again is a fault.

@@ -129,6 +129,11 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// How many pods have ended while work was open on them, by the end of their grace or by a kill.
+    pub fn killed_with_work(&self) -> usize {
+        self.kubelet.exits().iter().filter(|exit| exit.open > 0).count()
+    }
+
     /// The kubeconfig of a user.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         self.run.join(format!("{user}.conf"))
