@@ -14,6 +14,12 @@ pub const APP: &str = "trackx";
 /// Slot b's Deployment and Service.
 pub const APP_B: &str = "trackx-b";
 
+/// The Deployment and Service of the rule that is not on the slots.
+pub const ASSETS: &str = "assets";
+
+/// The version of the assets.
+pub const ASSETS_VERSION: &str = "assets-1";
+
 /// The hostname of the base route.
 pub const HOST: &str = "trackx.example";
 
@@ -129,7 +135,7 @@ pub fn all() -> Result<Vec<Value>> {
         }),
     ];
     for (name, slot, version, replicas) in
-        [(APP, Some("a"), OLD, REPLICAS), (APP_B, Some("b"), OLD, 0), ("assets", None, "assets-1", 1)]
+        [(APP, Some("a"), OLD, REPLICAS), (APP_B, Some("b"), OLD, 0), (ASSETS, None, ASSETS_VERSION, 1)]
     {
         objects.push(deployment(name, slot, version, replicas));
         objects.push(service(name));
@@ -227,7 +233,7 @@ fn route() -> Value {
             "rules": [
                 { "matches": prefix("/"), "backendRefs": slots, "timeouts": { "request": "120s" } },
                 { "matches": prefix("/api"), "backendRefs": slots, "timeouts": { "request": "90s" } },
-                { "matches": prefix("/static"), "backendRefs": [{ "name": "assets", "port": 8080 }],
+                { "matches": prefix("/static"), "backendRefs": [{ "name": ASSETS, "port": 8080 }],
                   "timeouts": { "request": "100s" } },
             ],
         },

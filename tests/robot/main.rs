@@ -86,6 +86,18 @@ fn it_rolls_back_after_the_wave_it_was_told() {
 }
 
 #[test]
+fn it_rolls_back_in_the_middle_of_a_wait_when_it_is_told() {
+    let mut robot = on_an_errand();
+    let waiting = with_advice(" · waiting for the bake of early: 12 s of 20 s");
+    assert_eq!(robot.step(&waiting), None);
+    robot.turn = true;
+    assert_eq!(robot.step(&waiting), Some(vec![Key::Char('R')]));
+    assert_eq!(robot.step(&dialog("y  roll back\n│ Looking at the cluster...")), None);
+    assert_eq!(robot.step(&dialog("y  roll back")), Some(vec![Key::Char('y')]));
+    assert_eq!(robot.step(&waiting), None);
+}
+
+#[test]
 fn it_starts_one_release_only() {
     let mut robot = on_an_errand();
     robot.step(&with_advice(" ▶ Space s: start a release"));

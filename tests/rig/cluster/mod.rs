@@ -7,7 +7,7 @@ mod metrics;
 mod pod;
 mod supervisor;
 
-pub use kubelet::{Kubelet, lock};
+pub use kubelet::{Exit, Kubelet, lock};
 pub use supervisor::Supervisor;
 
 use crate::behaviours::rest::Rest;
