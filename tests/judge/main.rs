@@ -2,8 +2,11 @@
 
 #[path = "../rig/checks/judge.rs"]
 mod judge;
+#[path = "../rig/checks/order.rs"]
+mod order;
 #[path = "../rig/record.rs"]
 mod record;
+mod writes;
 
 use judge::{Claim, Leg, SWITCH, Seen};
 use record::{ASSET, Record, Verdict};
@@ -121,6 +124,20 @@ fn the_switch_window_is_from_the_first_new_to_the_last_old_start() {
     let switches = judge::switches(&good(), &leg);
     assert_eq!(switches.len(), 1, "who stays has no switch");
     assert_eq!((switches[0].who, switches[0].window()), ("acme", Duration::from_millis(100)));
+    assert_eq!(switches[0].gap(), Duration::ZERO);
+    let clean = [at(None, 1.0, OLD), at(None, 1.4, NEW)];
+    let clean = judge::switches(&clean, &leg);
+    assert_eq!((clean[0].window(), clean[0].gap()), (Duration::ZERO, Duration::from_millis(400)));
+}
+
+#[test]
+fn the_gap_of_the_way_back_begins_with_the_last_answer_of_the_way_there() {
+    let history = rollback();
+    let legs = judge::legs(&history, Duration::ZERO, Duration::from_secs(70), OLD, NEW);
+    let mut records = good();
+    records.retain(|record| record.start != Duration::from_secs_f64(29.9));
+    let back = judge::switches(&records, &legs[1]);
+    assert_eq!((back.len(), back[0].gap()), (1, Duration::from_secs_f64(10.2)));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod history;
 pub mod judge;
 mod left;
 mod lifecycle;
+mod order;
 mod smoke;
 
 use crate::cluster::Cluster;

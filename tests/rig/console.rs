@@ -80,7 +80,7 @@ impl Console {
         name: &str,
         robot: &mut Robot,
         limit: Duration,
-        mut turns: impl FnMut(&Robot, &str) -> bool,
+        mut turns: impl FnMut(&str) -> bool,
         mut done: impl FnMut() -> F,
     ) -> Result<()>
     where
@@ -98,7 +98,7 @@ impl Console {
                 self.proven.push((tokio::time::Instant::now(), version.to_owned()));
             }
             said = proven.map(str::to_owned);
-            robot.turn |= turns(robot, &screen);
+            robot.turn |= turns(&screen);
             let keys = robot.step(&screen).unwrap_or_default();
             // Numbers in it count time.
             let words: String = last_rows(&screen).chars().filter(|c| !c.is_ascii_digit()).collect();

@@ -1,6 +1,7 @@
 //! The Releases as the API server has them, and where things are found there.
 
 use super::judge::Seen;
+use super::order::Change;
 use crate::behaviours::rest::Rest;
 use crate::cluster::{Cluster, lock};
 use crate::load::Load;
@@ -9,7 +10,7 @@ use color_eyre::eyre::{Result, bail};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// The product's own objects.
 pub const PILOTHOUSE: &str = "/apis/pilothouse.dev/v1alpha1/namespaces/trackx";
@@ -24,41 +25,55 @@ pub struct Slots {
     pub old: String,
 }
 
-/// Every change of every Release while it is watched, timed by a load.
+/// Every change of every Release, route and Deployment while it is watched; Releases are timed by a load.
 pub struct History {
     seen: Arc<Mutex<Vec<Seen>>>,
-    task: JoinHandle<()>,
+    changes: Arc<Mutex<Vec<Change>>>,
+    tasks: JoinSet<()>,
 }
 
 impl History {
     /// Begins to watch.
     pub fn watch(rest: &Rest, load: &Load) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let (rest, kept, clock) = (rest.clone(), seen.clone(), load.clock());
-        let task = tokio::spawn(async move {
-            loop {
-                let path = format!("{PILOTHOUSE}/releases?watch=true");
-                let _ = rest
-                    .watch(&path, Duration::from_secs(3600), |event| {
-                        let seen = Seen { at: clock.elapsed(), release: event["object"].clone() };
-                        lock(&kept).push(seen);
-                        false
-                    })
-                    .await;
-            }
-        });
-        Self { seen, task }
+        let changes: Arc<Mutex<Vec<Change>>> = Arc::default();
+        let mut tasks = JoinSet::new();
+        let (kept, clock) = (seen.clone(), load.clock());
+        tasks.spawn(follow(rest.clone(), format!("{PILOTHOUSE}/releases"), move |event| {
+            lock(&kept).push(Seen { at: clock.elapsed(), release: event["object"].clone() });
+        }));
+        for path in [routes(), deployments()] {
+            let kept = changes.clone();
+            tasks.spawn(follow(rest.clone(), path, move |event| {
+                let deleted = event["type"] == "DELETED";
+                lock(&kept).push(Change { deleted, object: event["object"].clone() });
+            }));
+        }
+        Self { seen, changes, tasks }
     }
 
     /// What was seen of a version's Release so far.
     pub fn of(&self, version: &str) -> Vec<Seen> {
         lock(&self.seen).iter().filter(|seen| seen.version() == version).cloned().collect()
     }
+
+    /// Ends watching and returns what was seen of routes and Deployments.
+    pub fn end(mut self) -> Vec<Change> {
+        self.tasks.abort_all();
+        std::mem::take(&mut *lock(&self.changes))
+    }
 }
 
-impl Drop for History {
-    fn drop(&mut self) {
-        self.task.abort();
+/// Watches a collection for ever; a list from the start is part of each watch.
+async fn follow(rest: Rest, path: String, keep: impl Fn(&Value)) {
+    loop {
+        let path = format!("{path}?watch=true");
+        let _ = rest
+            .watch(&path, Duration::from_secs(3600), |event| {
+                keep(event);
+                false
+            })
+            .await;
     }
 }
 
@@ -98,5 +113,9 @@ pub fn route(name: &str) -> String {
 
 /// Where a Deployment is.
 pub fn deployment(name: &str) -> String {
-    format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
+    format!("{}/{name}", deployments())
+}
+
+fn deployments() -> String {
+    format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
 }

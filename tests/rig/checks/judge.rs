@@ -80,6 +80,11 @@ impl Switch {
     pub fn window(&self) -> Duration {
         self.last.saturating_sub(self.first)
     }
+
+    /// How long before the first answer by the target the source last answered; zero when both answered at the same time.
+    pub fn gap(&self) -> Duration {
+        self.first.saturating_sub(self.last)
+    }
 }
 
 /// Describes every transaction that was cut, with the phases it began and ended in.
@@ -106,20 +111,17 @@ pub fn server_errors(records: &[Record]) -> usize {
 
 /// Finds when each customer changed the version in a leg; who was never on the source or not yet on the target has not.
 pub fn switches(records: &[Record], leg: &Leg<'_>) -> Vec<Switch> {
-    let was: BTreeSet<&str> = answered(records, leg.source).map(Record::who).collect();
-    let within = |record: &&Record| record.start >= leg.from && record.start < leg.to;
-    let mut first: BTreeMap<&'static str, Duration> = BTreeMap::new();
-    for record in answered(records, leg.target).filter(within).filter(|record| was.contains(record.who())) {
-        let start = first.entry(record.who()).or_insert(record.start);
-        *start = record.start.min(*start);
-    }
     let mut last: BTreeMap<&'static str, Duration> = BTreeMap::new();
-    for record in answered(records, leg.source).filter(within) {
+    for record in answered(records, leg.source).filter(|record| record.start < leg.to) {
         let start = last.entry(record.who()).or_insert(record.start);
         *start = record.start.max(*start);
     }
-    let switch = |(who, first)| Switch { who, first, last: last.get(who).copied().unwrap_or_default() };
-    first.into_iter().map(switch).collect()
+    let mut first: BTreeMap<&'static str, Duration> = BTreeMap::new();
+    for record in answered(records, leg.target).filter(|record| record.start >= leg.from && record.start < leg.to) {
+        let start = first.entry(record.who()).or_insert(record.start);
+        *start = record.start.min(*start);
+    }
+    first.into_iter().filter_map(|(who, first)| Some(Switch { who, first, last: *last.get(who)? })).collect()
 }
 
 /// Finds the customers that were on two versions: for longer than a switch may take, or in more switches than the run

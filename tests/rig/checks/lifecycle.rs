@@ -2,9 +2,10 @@
 //! a rollback at half way, and a rollback after promote.
 
 use super::figure;
-use super::history::{History, PILOTHOUSE, Slots, find, slots};
-use super::judge::{self, Claim};
+use super::history::{History, PILOTHOUSE, Slots, find, routes, slots};
+use super::judge::{self, Claim, Seen};
 use super::left::{self, Before};
+use super::order::{self, Change, Writes};
 use crate::cluster::Cluster;
 use crate::console::Console;
 use crate::load::{Load, Profile};
@@ -80,8 +81,10 @@ impl Run {
 /// A run that was played, and what is known of it without the load.
 struct Played {
     run: &'static Run,
-    old: String,
+    slots: Slots,
     begun: Duration,
+    /// The first and last revision of the run.
+    revisions: (u64, u64),
     killed: usize,
     claims: Vec<Claim>,
     wrong: Vec<String>,
@@ -97,6 +100,7 @@ struct Sum {
     two_versions: usize,
     false_drains: usize,
     windows: Vec<Duration>,
+    gaps: Vec<Duration>,
 }
 
 /// Plays the wanted runs under one load, judges each by what was begun in it, and lists all that was wrong.
@@ -119,15 +123,18 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
     tokio::time::sleep(AROUND).await;
     load.hang_up();
     let records = load.end().await?;
+    let of_runs: Vec<Vec<Seen>> = played.iter().map(|run| history.of(run.run.version)).collect();
+    let changes = history.end();
 
     let mut wrong: Vec<String> = stopped.into_iter().collect();
     let mut all = Sum::default();
-    for (at, run) in played.iter().enumerate() {
+    for (at, (run, seen)) in played.iter().zip(&of_runs).enumerate() {
         let until = played.get(at + 1).map_or(Duration::MAX, |next| next.begun);
         let from = if at == 0 { Duration::ZERO } else { run.begun };
-        let (sum, findings) = judged(run, &records, &history, from, until);
+        let (sum, mut findings) = judged(run, &records, seen, from, until);
         sum.print(&format!("rig.{}", run.run.name));
         all.add(sum);
+        findings.extend(written(run, &changes));
         wrong.extend(findings.into_iter().map(|finding| format!("{}: {finding}", run.run.name)));
     }
     all.print("rig");
@@ -143,16 +150,18 @@ async fn play(cluster: &Cluster, load: &Load, run: &'static Run) -> Result<Playe
     ensure!(under_way.is_null(), "release {under_way} is still under way");
     let before = Before::read(cluster).await?;
     let (exits, killed) = (cluster.kubelet.exits().len(), cluster.killed_with_work());
+    let after = revision(cluster).await?;
     let (begun, clock) = (load.now(), Instant::now());
 
     let mut console = Console::start(&cluster.kubeconfig("operator"), &cluster.run)?;
     let mut robot = Robot::new(run.version, None);
     let mut draining = 0;
-    let turns = |robot: &Robot, screen: &str| {
+    let turns = |screen: &str| {
         draining += u32::from(screen.contains(" DRAINING OLD "));
         match run.turn {
             Turn::Never => false,
-            Turn::Half => robot.waves as usize == HALF && screen.contains(" BAKING "),
+            // The screen shows the wave before for a moment after the robot's word.
+            Turn::Half => screen.contains(&format!(" step {HALF}/")) && screen.contains(" BAKING "),
             Turn::Draining => draining > DRAINING,
         }
     };
@@ -182,15 +191,20 @@ async fn play(cluster: &Cluster, load: &Load, run: &'static Run) -> Result<Playe
     let release = release.ok_or_else(|| eyre!("the Release is gone"))?;
     wrong.extend(left::record(run, &release, &robot));
     wrong.extend(left::exits(run, &slots, &cluster.kubelet.exits()[exits..]));
-    let Slots { old, .. } = slots;
-    Ok(Played { run, old, begun, killed: cluster.killed_with_work() - killed, claims, wrong })
+    let revisions = (after, revision(cluster).await?);
+    Ok(Played { run, slots, begun, revisions, killed: cluster.killed_with_work() - killed, claims, wrong })
+}
+
+/// The store's revision now.
+async fn revision(cluster: &Cluster) -> Result<u64> {
+    Ok(order::revision(&cluster.rest.get(&routes()).await?.ok()?))
 }
 
 /// Judges the part of the load that was begun in a run; drains by the whole load, because work may be older than a run.
-fn judged(played: &Played, records: &[Record], history: &History, from: Duration, to: Duration) -> (Sum, Vec<String>) {
-    let Played { run, old, killed, .. } = played;
-    let seen = history.of(run.version);
-    let claims = [judge::claims(&seen), played.claims.clone()].concat();
+fn judged(played: &Played, records: &[Record], seen: &[Seen], from: Duration, to: Duration) -> (Sum, Vec<String>) {
+    let Played { run, killed, .. } = played;
+    let old = &*played.slots.old;
+    let claims = [judge::claims(seen), played.claims.clone()].concat();
     let false_drains = judge::false_drains(records, &claims);
     let records: Vec<Record> =
         records.iter().filter(|record| record.start >= from && record.start < to).cloned().collect();
@@ -199,10 +213,10 @@ fn judged(played: &Played, records: &[Record], history: &History, from: Duration
     if claims.len() < 2 {
         wrong.push(format!("a drain was claimed by the Release and by the screen, but only {claims:?} was seen"));
     }
-    let cuts = judge::cuts(&records, &seen);
-    let legs = judge::legs(&seen, from, to, old, run.version);
-    let moved = judge::moved(&seen);
-    let two_versions = judge::on_two_versions(&records, &legs, &moved, &seen);
+    let cuts = judge::cuts(&records, seen);
+    let legs = judge::legs(seen, from, to, old, run.version);
+    let moved = judge::moved(seen);
+    let two_versions = judge::on_two_versions(&records, &legs, &moved, seen);
     let switches: Vec<Vec<judge::Switch>> = legs.iter().map(|leg| judge::switches(&records, leg)).collect();
     // Everybody who was moved has to have been seen there: a judge that sees nothing finds nothing.
     let expected: usize = WAVES[..run.waves()].iter().map(|(_, customers)| customers).sum();
@@ -216,7 +230,7 @@ fn judged(played: &Played, records: &[Record], history: &History, from: Duration
     if legs.len() != 1 + usize::from(!run.is_forward()) {
         wrong.push(format!("the run turned {} times", legs.len() - 1));
     }
-    let (judged, versions) = judge::versions(&records, &seen, old, run.version, ASSETS_VERSION);
+    let (judged, versions) = judge::versions(&records, seen, old, run.version, ASSETS_VERSION);
     figure(&format!("rig.{}.judged", run.name), judged, "transactions");
     let sum = Sum {
         transactions: records.len(),
@@ -225,7 +239,8 @@ fn judged(played: &Played, records: &[Record], history: &History, from: Duration
         killed: *killed,
         two_versions: two_versions.len(),
         false_drains: false_drains.len(),
-        windows: switches.concat().iter().map(judge::Switch::window).collect(),
+        windows: switches.iter().flatten().map(judge::Switch::window).collect(),
+        gaps: switches.iter().flatten().map(judge::Switch::gap).collect(),
     };
     for (what, findings) in [
         ("transactions were cut", cuts),
@@ -241,6 +256,18 @@ fn judged(played: &Played, records: &[Record], history: &History, from: Duration
     (sum, wrong)
 }
 
+/// Judges the order of a run's writes.
+fn written(played: &Played, changes: &[Change]) -> Vec<String> {
+    let Played { run, slots, revisions: (after, upto), .. } = played;
+    let writes =
+        Writes { old: slots.active, new: slots.idle, is_forward: run.is_forward(), after: *after, upto: *upto };
+    let (made, mut wrong) = order::order(changes, &writes);
+    if made == 0 {
+        wrong.push("no managed route was seen to be made".into());
+    }
+    wrong
+}
+
 impl Sum {
     fn add(&mut self, other: Self) {
         self.transactions += other.transactions;
@@ -250,6 +277,7 @@ impl Sum {
         self.two_versions += other.two_versions;
         self.false_drains += other.false_drains;
         self.windows.extend(other.windows);
+        self.gaps.extend(other.gaps);
     }
 
     fn print(&self, under: &str) {
@@ -263,9 +291,12 @@ impl Sum {
         ] {
             figure(&format!("{under}.{name}"), value, unit);
         }
-        for (name, percent) in [("p50", 50), ("p99", 99), ("max", 100)] {
-            let window = judge::percentile(&self.windows, percent);
-            figure(&format!("{under}.switch_window_ms.{name}"), window.as_millis(), "ms");
+        // The gap says how finely the judge looks: a shorter window may have fallen between two starts.
+        for (of, values) in [("switch_window_ms", &self.windows), ("switch_gap_ms", &self.gaps)] {
+            for (name, percent) in [("p50", 50), ("p99", 99), ("max", 100)] {
+                let value = judge::percentile(values, percent);
+                figure(&format!("{under}.{of}.{name}"), value.as_millis(), "ms");
+            }
         }
     }
 }
