@@ -98,6 +98,7 @@ fn decode(resource: &Resource, object: &Value) -> Result<(), String> {
         "configmaps" => typed::<core::v1::ConfigMap>(object),
         "events" => typed::<core::v1::Event>(object),
         "namespaces" => typed::<core::v1::Namespace>(object),
+        "nodes" => typed::<core::v1::Node>(object),
         "endpointslices" => typed::<discovery::v1::EndpointSlice>(object),
         "horizontalpodautoscalers" => typed::<autoscaling::v2::HorizontalPodAutoscaler>(object),
         "leases" => typed::<coordination::v1::Lease>(object),
