@@ -12,6 +12,8 @@ pub fn of(object: &Value) -> Value {
     let selector: Vec<String> =
         labels.into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
     let from = &object["metadata"];
+    // The real server leaves out what is 0 here, and only here.
+    let replicas = object["spec"]["replicas"].as_i64().filter(|replicas| *replicas != 0);
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -19,7 +21,7 @@ pub fn of(object: &Value) -> Value {
             "name": from["name"], "namespace": from["namespace"], "uid": from["uid"],
             "resourceVersion": from["resourceVersion"], "creationTimestamp": from["creationTimestamp"],
         },
-        "spec": { "replicas": object["spec"]["replicas"].as_i64().unwrap_or(0) },
+        "spec": replicas.map_or_else(|| json!({}), |replicas| json!({ "replicas": replicas })),
         "status": { "replicas": object["status"]["replicas"].as_i64().unwrap_or(0), "selector": selector.join(",") },
     })
 }
@@ -51,8 +53,9 @@ fn current(store: &Store, target: Target<'_>) -> Result<Value, Failure> {
 
 /// Writes the replicas of a Scale back; a version in it is a precondition.
 fn set(store: &Store, target: Target<'_>, found: &Value, wanted: &Value) -> Result<Value, Failure> {
-    let Some(replicas) = wanted["spec"]["replicas"].as_i64() else {
-        return Err(Failure::bad_request("spec.replicas of a Scale must be a number"));
+    let replicas = match &wanted["spec"]["replicas"] {
+        Value::Null => 0,
+        number => number.as_i64().ok_or_else(|| Failure::bad_request("spec.replicas of a Scale must be a number"))?,
     };
     let version = wanted["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
     let mut object = found.clone();

@@ -75,12 +75,15 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Restarts", restarts),
             wide(path("IP", ".status.podIP")),
             wide(path("Node", ".spec.nodeName")),
+            wide(text("Nominated Node", |_| "<none>".into())),
+            wide(text("Readiness Gates", |_| "<none>".into())),
         ],
         "nodes" => vec![text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into())],
         "deployments" => vec![
             text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
             text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
             text("Available", |d| count(&d["status"]["availableReplicas"])),
+            wide(text("Containers", |d| joined(&d["spec"]["template"]["spec"]["containers"], |c| plain(&c["name"])))),
             wide(text("Images", images)),
             wide(text("Selector", |d| labels(&d["spec"]["selector"]["matchLabels"]))),
         ],
@@ -92,6 +95,7 @@ fn columns(resource: &Resource) -> Vec<Column> {
         "services" => vec![
             path("Type", ".spec.type"),
             path("Cluster-IP", ".spec.clusterIP"),
+            text("External-IP", |_| "<none>".into()),
             text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
             wide(text("Selector", |s| labels(&s["spec"]["selector"]))),
         ],
@@ -148,11 +152,11 @@ fn age(since: Timestamp, now: Timestamp) -> String {
     };
     match seconds {
         ..120 => format!("{seconds}s"),
-        ..600 => two(minutes, "m", seconds % 60, "s"),
-        ..10_800 => format!("{minutes}m"),
-        ..28_800 => two(hours, "h", minutes % 60, "m"),
-        ..172_800 => format!("{hours}h"),
-        ..691_200 => two(days, "d", hours % 24, "h"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
         _ if days < 730 => format!("{days}d"),
         _ if days < 2920 => two(days / 365, "y", days % 365, "d"),
         _ => format!("{}y", days / 365),
@@ -247,7 +251,10 @@ mod tests {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {"phase": "Pending",
             "containerStatuses": [{"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
         let table = table(&PODS, &[&pod], "", Timestamp::UNIX_EPOCH);
-        assert_eq!(table["rows"][0]["cells"], json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>", "", ""]));
+        assert_eq!(
+            table["rows"][0]["cells"],
+            json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>", "", "", "<none>", "<none>"])
+        );
     }
 
     #[test]
