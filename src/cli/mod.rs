@@ -9,6 +9,7 @@ mod init;
 mod machine;
 mod manifests;
 mod open;
+mod serve;
 mod status;
 mod verb;
 
