@@ -1,5 +1,6 @@
 //! What the rig proves.
 
+mod adoption;
 mod answers;
 mod history;
 pub mod judge;
@@ -29,6 +30,9 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     }
     if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
         note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
+    }
+    if options.wants("adoption") {
+        note(&mut failed, "adoption", adoption::run(&cluster).await);
     }
     if failed.is_empty() {
         println!("rig: all passed");

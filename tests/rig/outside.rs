@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 5] = ["smoke", "behaviours", "release", "rollback", "rollback_promoted"];
+pub const PARTS: [&str; 6] = ["smoke", "behaviours", "release", "rollback", "rollback_promoted", "adoption"];
 
 impl Options {
     /// Reads the command line.

@@ -207,7 +207,8 @@ impl Cluster {
         Ok(command)
     }
 
-    async fn answered(&self) -> Result<()> {
+    /// Asks the application through the gateway once.
+    pub async fn answered(&self) -> Result<()> {
         let stream = TcpStream::connect(GATEWAY).await?;
         let (status, body) = exchange(stream, "/", objects::HOST).await?;
         if status == 200 { Ok(()) } else { Err(eyre!("the gateway answered {status}: {}", body.trim())) }
