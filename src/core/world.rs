@@ -136,7 +136,9 @@ impl World {
         if kind == ResourceKind::Pod {
             self.pods.retain(|name, _| keep.contains(&name.as_str()));
         } else if let Some(known) = self.objects.get_mut(&kind) {
+            let before = known.len();
             known.retain(|name, _| keep.contains(&name.as_str()));
+            *self.revisions.entry(kind).or_default() += u64::from(known.len() < before);
         }
         if kind == ResourceKind::Release {
             self.releases.retain(|name, _| keep.contains(&name.as_str()));
@@ -257,6 +259,11 @@ impl World {
         let mut found: Vec<&ReleaseRead> = self.releases.values().filter(|r| r.spec.plan == plan).collect();
         found.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.name.cmp(&a.name)));
         found
+    }
+
+    /// Returns the releases that are under way by their own record, whatever their plan says.
+    pub fn running(&self) -> impl Iterator<Item = &ReleaseRead> {
+        self.releases.values().filter(|r| r.phase().is_active() && r.status.frozen.is_some())
     }
 
     /// Returns the customers the plan lists now.

@@ -1,6 +1,6 @@
 //! What the small cluster begins with.
 
-use crate::model::{ResourceKind, Slot, Timestamp};
+use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -20,6 +20,12 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
             "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
     })
+}
+
+/// The component of its plan.
+pub fn component() -> Component {
+    let pair = |name: &str| SlotPair { deployment: name.into(), service: name.into() };
+    Component { name: "web".into(), route: "shop".into(), a: pair("shop-a"), b: pair("shop-b") }
 }
 
 /// The objects of the small cluster.
