@@ -10,11 +10,15 @@ const NAMED: usize = 5;
 /// Says when the live plan is not the frozen one any more, and which customers are new since the freeze.
 pub fn note(state: &mut State, now: Timestamp) {
     let seen = (state.world.revision(ResourceKind::RolloutPlan), state.world.revision(ResourceKind::ConfigMap));
-    if state.noted == seen || !state.world.source(ResourceKind::RolloutPlan).listed {
+    if state.noted == Some(seen) || !state.world.source(ResourceKind::RolloutPlan).listed {
         return;
     }
-    let Some(texts) = texts(state, state.noted.0 != seen.0, state.noted.1 != seen.1) else { return };
-    state.noted = seen;
+    let Some(texts) =
+        texts(state, state.noted.is_none_or(|last| last.0 != seen.0), state.noted.is_none_or(|last| last.1 != seen.1))
+    else {
+        return;
+    };
+    state.noted = Some(seen);
     for text in texts {
         state.notice(now, Tone::Warn, text);
     }

@@ -77,7 +77,7 @@ pub struct State {
     pub(super) placed: Placed,
     pub(super) leaving: bool,
     /// What the last notices about plan and customers were made of.
-    pub(super) noted: (u64, u64),
+    pub(super) noted: Option<(u64, u64)>,
 }
 
 /// Where the live routes send everybody; computed again when a route changes.
