@@ -74,6 +74,7 @@ pub struct State {
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
+    pub(super) surveys: super::survey::Surveys,
     pub(super) leaving: bool,
 }
 
@@ -317,12 +318,15 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Survey(survey) => state.surveys.take(now, *survey),
+        Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
     super::poll::wants(state, &mut effects);
+    super::survey::wants(state, now, &mut effects);
     effects
 }
 

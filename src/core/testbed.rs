@@ -1,12 +1,13 @@
 //! A small cluster for the core's own tests: objects, a gateway that accepts at once, pods that are ready at once, and
 //! consoles whose writes can be lost, delayed or applied without an answer.
 
+mod metrics;
 mod seed;
 
 use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
 use crate::model::{
-    Batch, CustomerId, Family, Outcome, RawSeries, Reading, Rejection, ResourceKind, ResourceRef, Slot, StreamKind,
-    Timestamp, name_of, resource_version, uid_of,
+    Batch, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, Timestamp, name_of, resource_version,
+    uid_of,
 };
 use crate::routing;
 use serde_json::{Value, json};
@@ -81,6 +82,9 @@ pub struct Bed {
     pub rule: Option<fn(&Bed) -> Option<String>>,
     /// What the rule said.
     pub broken: Vec<String>,
+    /// The policies of the namespace.
+    pub policies: Vec<Value>,
+    surveyed: Vec<usize>,
 }
 
 impl Bed {
@@ -104,6 +108,8 @@ impl Bed {
             held: Value::Null,
             rule: None,
             broken: Vec::new(),
+            policies: Vec::new(),
+            surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
             bed.put(kind, object);
@@ -138,8 +144,12 @@ impl Bed {
         at
     }
 
-    /// Gives an order, confirmed on what is shown now.
+    /// Gives an order, confirmed on what is shown now; to look at a start takes a fresh survey.
     pub fn order(&mut self, desk: usize, command: Command) {
+        if matches!(command, Command::Start { .. }) {
+            self.tell(desk, Event::SurveyWanted(Span::seconds(30)));
+            self.run();
+        }
         let mark = super::preview(&self.desks[desk].state, self.now, &command).mark;
         self.tell(desk, Event::Command { command, mark: Some(mark) });
         self.run();
@@ -191,6 +201,12 @@ impl Bed {
     pub fn leave(&mut self, desk: usize) {
         self.tell(desk, Event::Leaving);
         self.run();
+    }
+
+    /// Returns how many surveys a console has asked for.
+    pub fn surveys(&mut self, desk: usize) -> usize {
+        self.run();
+        self.surveyed.iter().filter(|of| **of == desk).count()
     }
 
     /// Computes what a console shows.
@@ -307,6 +323,11 @@ impl Bed {
                         Fate::Slow => (after, answer) = (2, self.apply(&write)),
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
+                }
+                Effect::Survey(request) => {
+                    self.surveyed.push(desk);
+                    let survey = seed::survey(&request, &self.policies);
+                    self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}
             }
@@ -431,65 +452,13 @@ impl Bed {
         }
     }
 
-    /// Whether a rule gives weight to a slot without pods; Envoy Gateway says so in the status.
+    /// Whether a rule gives weight to a slot without pods; some gateways say so in the status.
     fn lacks_endpoints(&self, route: &Value) -> bool {
         let rules = route["spec"]["rules"].as_array().into_iter().flatten();
         rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten()).any(|backend| {
             let name = backend["name"].as_str().unwrap_or_default();
             backend["weight"].as_u64() != Some(0) && name.starts_with("shop-") && self.replicas(name) == 0
         })
-    }
-
-    /// Counts two requests a second of each customer where the live routes send them, and makes a round of metrics.
-    fn batch(&mut self) -> Batch {
-        let at = self.now.as_millisecond();
-        for (customer, slot) in EVERYBODY.iter().zip(self.slots(&EVERYBODY)) {
-            if let Some(slot) = self.ill.stray.or(slot) {
-                *self.counters.entry((slot, (*customer).to_owned())).or_default() += 2.0;
-            }
-        }
-        let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
-        let (mut started, mut inflight, mut up) = (Vec::new(), Vec::new(), Vec::new());
-        for (target, _) in self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod) {
-            let slot = if target.name.starts_with("shop-a") { Slot::A } else { Slot::B };
-            let base = RawSeries {
-                slot: Some(slot),
-                pod: target.name.clone(),
-                points: vec![(at, if self.ill.down == Some(slot) { 0.0 } else { 1.0 })],
-                ..RawSeries::default()
-            };
-            up.push(base.clone());
-            let is_first = target.name.ends_with("-0");
-            for kind in StreamKind::ALL.into_iter().filter(|kind| self.gauge || *kind != StreamKind::Http) {
-                let open = if is_first && kind == StreamKind::Http {
-                    self.open.get(&slot).copied().unwrap_or(0.0)
-                } else {
-                    0.0
-                };
-                inflight.push(RawSeries { kind: Some(kind), points: vec![(at, open)], ..base.clone() });
-            }
-            for ((of, customer), count) in self.counters.iter().filter(|((of, _), _)| *of == slot && is_first) {
-                let _ = of;
-                started.push(RawSeries {
-                    customer: Some(CustomerId::new(customer.clone())),
-                    points: vec![(at, *count)],
-                    ..base.clone()
-                });
-            }
-        }
-        let named = self.open.iter().zip(self.open_of).filter(|((_, open), _)| **open > 0.0);
-        let by_customer = named.map(|((slot, open), customer)| RawSeries {
-            slot: Some(*slot),
-            pod: format!("shop-{slot}-0"),
-            customer: Some(CustomerId::new(customer)),
-            points: vec![(at, *open)],
-            ..RawSeries::default()
-        });
-        families.insert(Family::InFlightByCustomer, Reading::Value(by_customer.collect()));
-        families.insert(Family::Started, Reading::Value(started));
-        families.insert(Family::InFlight, Reading::Value(inflight));
-        families.insert(Family::Up, Reading::Value(up));
-        Batch { at: self.now, families }
     }
 }
 

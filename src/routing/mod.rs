@@ -23,7 +23,7 @@ mod fixture;
 #[cfg(test)]
 mod properties;
 
-pub use backend::{active_slot, backends, slot_rules, weights_of};
+pub use backend::{active_slot, backends, gateways_of, slot_rules, weights_of};
 pub use check::check;
 pub use layout::{Install, Layout, ManagedRoute, compile};
 pub use live::{is_all_placeholder, match_count, placements, unlisted_placement};
