@@ -1,8 +1,11 @@
 //! What the rig proves.
 
 mod answers;
-mod judge;
-mod release;
+mod history;
+pub mod judge;
+mod left;
+mod lifecycle;
+mod order;
 mod smoke;
 
 use crate::cluster::Cluster;
@@ -24,11 +27,8 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     if options.wants("behaviours") {
         note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
     }
-    if options.wants("release") {
-        note(&mut failed, "release", release::release(&cluster).await);
-    }
-    if options.wants("rollback") {
-        note(&mut failed, "rollback", release::rollback(&cluster).await);
+    if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
+        note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
     }
     if failed.is_empty() {
         println!("rig: all passed");

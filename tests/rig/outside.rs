@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 4] = ["smoke", "behaviours", "release", "rollback"];
+pub const PARTS: [&str; 5] = ["smoke", "behaviours", "release", "rollback", "rollback_promoted"];
 
 impl Options {
     /// Reads the command line.

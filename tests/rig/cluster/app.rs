@@ -1,7 +1,7 @@
 //! The application of the rig's pods: a real HTTP server on the pod's own address with real termination.
 //!
-//! `/?ms=N` answers after N milliseconds, `/?ms=N&pieces=P` sends P pieces over N milliseconds, an upgrade to a
-//! WebSocket echoes until the client closes, `/metrics` and `/healthz` are not counted. Every answer names the version
+//! `/?ms=N` answers after N milliseconds, `&bytes=B` with a body of so many bytes, `/?ms=N&pieces=P` sends P pieces over
+//! N milliseconds, an upgrade to a WebSocket echoes until the client closes, `/metrics` and `/healthz` are not counted. Every answer names the version
 //! that STARTED it in the header `x-version`.
 
 use super::metrics::{Kind, Metrics, Work};
@@ -155,7 +155,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
     let work = shared.metrics.begin(&customer, Kind::Http);
     tokio::time::sleep(duration).await;
-    Ok(versioned(&shared.version, StatusCode::OK, Reply::whole(&format!("{}\n", shared.version), Some(work))))
+    let body = number(query, "bytes").map_or_else(|| format!("{}\n", shared.version), filler);
+    Ok(versioned(&shared.version, StatusCode::OK, Reply::whole(&body, Some(work))))
 }
 
 fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) -> Response<Reply> {
@@ -203,6 +204,11 @@ fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) 
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     response
+}
+
+/// A body of so many bytes; nobody asks for more than a megabyte.
+fn filler(bytes: u64) -> String {
+    "x".repeat(usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20))
 }
 
 async fn asked(stopping: &mut watch::Receiver<bool>) {

@@ -61,6 +61,7 @@ pub struct Inner {
 
 struct Entry {
     name: String,
+    version: String,
     running: Arc<Mutex<Option<Running>>>,
     stop: watch::Sender<Option<Duration>>,
 }
@@ -145,7 +146,7 @@ impl Kubelet {
         }
         let (stop, stopped) = watch::channel(None);
         let running: Arc<Mutex<Option<Running>>> = Arc::default();
-        pods.insert(uid, Entry { name: pod.name_any(), running: running.clone(), stop });
+        pods.insert(uid, Entry { name: pod.name_any(), version: pod::version(&pod), running: running.clone(), stop });
         let n = self.inner.next.fetch_add(1, Ordering::Relaxed) + 1;
         let [high, low] = n.to_be_bytes();
         let ip = IpAddr::V4(Ipv4Addr::new(10, 244, high, low));
@@ -178,7 +179,8 @@ impl Kubelet {
             // A forced deletion leaves nobody to say goodbye to.
             if let Some(running) = lock(&entry.running).take() {
                 self.inner.drop_target(&entry.name);
-                running.kill(&self.inner);
+                let open = running.kill(&self.inner);
+                self.inner.book(Exit { pod: entry.name, version: entry.version, open, killed: true });
             }
         }
     }

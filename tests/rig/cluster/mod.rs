@@ -7,7 +7,7 @@ mod metrics;
 mod pod;
 mod supervisor;
 
-pub use kubelet::{Kubelet, lock};
+pub use kubelet::{Exit, Kubelet, lock};
 pub use supervisor::Supervisor;
 
 use crate::behaviours::rest::Rest;
@@ -127,6 +127,11 @@ impl Cluster {
             bail!("kubectl {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// How many pods have ended while work was open on them, by the end of their grace or by a kill.
+    pub fn killed_with_work(&self) -> usize {
+        self.kubelet.exits().iter().filter(|exit| exit.open > 0).count()
     }
 
     /// The kubeconfig of a user.
