@@ -4,7 +4,7 @@ use super::args::{
     Cli, ConfigVerb, FinishArgs, Format, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb,
 };
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, keymap, machine, manifests, open, pages, status};
+use super::{Answers, Demo, break_glass, carry_out, keymap, machine, manifests, open, pages, serve, status};
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
 use crate::core::{Command, Setup, View};
@@ -92,6 +92,9 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
         Some(Verb::Demo(args)) => {
             let mut scenario = super::scenario(&args.scenario)?;
             scenario.seed = args.seed.unwrap_or(scenario.seed);
+            if args.serve {
+                return serve::until_interrupted(&scenario, print).await;
+            }
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await

@@ -10,6 +10,7 @@ mod machine;
 mod manifests;
 mod open;
 mod pages;
+mod serve;
 mod status;
 mod verb;
 
