@@ -29,7 +29,8 @@ fn base(revision: u64, weights: (u64, u64), undo: &str) -> Change {
 }
 
 fn managed(revision: u64, customer: &str, weights: (u64, u64), undo: &str) -> Change {
-    let rules = [rule(Some(customer), weights), rule(Some(customer), weights)];
+    // The pinned rule stays on the old slot; nobody matches it.
+    let rules = [rule(Some("ph-pinned"), (100, 0)), rule(Some(customer), weights), rule(Some(customer), weights)];
     let mut route = object(revision, "HTTPRoute", "web-ph-1", &json!({ "rules": rules }));
     route["metadata"]["labels"] = json!({ "app.kubernetes.io/managed-by": "pilothouse" });
     route["metadata"]["annotations"] = json!({ "pilothouse.dev/undo": undo });
@@ -99,7 +100,7 @@ fn a_weight_that_splits_customers_is_found() {
 #[test]
 fn a_customer_whose_paths_do_not_flip_together_is_found() {
     let mut half = managed(14, "acme", (0, 100), "");
-    half.object["spec"]["rules"][1] = rule(Some("acme"), (100, 0));
+    half.object["spec"]["rules"][2] = rule(Some("acme"), (100, 0));
     let found = but([half, base(15, (100, 0), "")]);
     assert!(found[0].contains("at revision 14: acme is at (\"web-ph-1\", Some(100)) and at"), "{found:?}");
 }

@@ -21,6 +21,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+/// The path of the sockets.
+pub const SOCKET: &str = "/socket";
+
 /// Longer than any transaction; who waits longer is stuck and counts as cut.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -35,6 +38,8 @@ const ECHO: Duration = Duration::from_secs(5);
 pub struct Profile {
     /// Transactions begun per second; 0 = sockets only.
     pub rate: u32,
+    /// Short requests begun per second beside them, of one customer after the other: so finely the judge sees a switch.
+    pub probes: u32,
     /// The shortest and longest transaction; durations are log-uniform between them.
     pub durations: (Duration, Duration),
     /// The share of responses sent in pieces, in percent.
@@ -54,6 +59,7 @@ impl Profile {
     pub fn steady() -> Self {
         Self {
             rate: 40,
+            probes: 0,
             durations: (Duration::from_millis(10), Duration::from_secs(5)),
             streams: 10,
             sockets: 2,
@@ -63,7 +69,8 @@ impl Profile {
         }
     }
 
-    /// The load that judges: 200 transactions/s of up to 30 s, which is about 750 open at any time, and 20 sockets.
+    /// The load that judges: 200 transactions/s of up to 30 s, which is about 750 open at any time, 20 sockets, and a
+    /// short request of every customer each 0.3 s.
     pub fn judge() -> Self {
         Self::lasting(Duration::from_secs(30))
     }
@@ -72,6 +79,7 @@ impl Profile {
     pub fn lasting(longest: Duration) -> Self {
         Self {
             rate: 200,
+            probes: 200,
             durations: (Duration::from_millis(10), longest),
             streams: 15,
             sockets: 20,
@@ -155,29 +163,57 @@ impl Load {
     }
 }
 
-async fn drive(shared: Arc<Shared>, profile: Profile, mut stop: watch::Receiver<Stop>) {
-    let mut dice = Dice(profile.seed);
+async fn drive(shared: Arc<Shared>, profile: Profile, stop: watch::Receiver<Stop>) {
     let mut open = JoinSet::new();
     for n in 0..profile.sockets {
         let dice = Dice(profile.seed.wrapping_add(1 + u64::from(n)));
         open.spawn(sockets(shared.clone(), profile.clone(), dice, stop.clone()));
     }
-    if profile.rate > 0 {
-        let mut clock = tokio::time::interval(Duration::from_secs(1) / profile.rate);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        loop {
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| stop.ended) => break,
-                _ = clock.tick() => {
-                    let transaction = draw(&mut dice, &profile);
-                    open.spawn(one(shared.clone(), transaction));
-                }
-                Some(_) = open.join_next(), if !open.is_empty() => {}
+    let mut dice = Dice(profile.seed);
+    let mut probes = 0;
+    let probe = || {
+        probes += 1;
+        probe(probes)
+    };
+    tokio::join!(
+        begin(&shared, profile.rate, stop.clone(), || draw(&mut dice, &profile)),
+        begin(&shared, profile.probes, stop, probe),
+        async { while open.join_next().await.is_some() {} },
+    );
+}
+
+/// Begins transactions by the clock until the end, and waits for those that are open then.
+async fn begin(
+    shared: &Arc<Shared>,
+    rate: u32,
+    mut stop: watch::Receiver<Stop>,
+    mut next: impl FnMut() -> Transaction,
+) {
+    if rate == 0 {
+        return;
+    }
+    let mut open = JoinSet::new();
+    let mut clock = tokio::time::interval(Duration::from_secs(1) / rate);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| stop.ended) => break,
+            _ = clock.tick() => {
+                open.spawn(one(shared.clone(), next()));
             }
+            Some(_) = open.join_next(), if !open.is_empty() => {}
         }
     }
     while open.join_next().await.is_some() {}
+}
+
+/// The shortest transaction, of each customer and the unlisted in turn, on every path of the slots.
+fn probe(n: usize) -> Transaction {
+    let turn = CUSTOMERS.len() + 1;
+    let customer = CUSTOMERS.get(n % turn).copied();
+    let path = if (n / turn).is_multiple_of(2) { "/" } else { "/api/orders" };
+    Transaction { customer, header: customer, path, duration: Duration::from_millis(10), body: Body::Bytes(64) }
 }
 
 fn draw(dice: &mut Dice, profile: &Profile) -> Transaction {
@@ -287,7 +323,7 @@ async fn sockets(shared: Arc<Shared>, profile: Profile, mut dice: Dice, mut stop
             }
         };
         let end = shared.begun.elapsed();
-        lock(&shared.records).push(Record { customer, path: "/socket", start, end, version, verdict });
+        lock(&shared.records).push(Record { customer, path: SOCKET, start, end, version, verdict });
     }
 }
 
@@ -300,7 +336,7 @@ async fn socket(
 ) -> Result<()> {
     let stream = TcpStream::connect(GATEWAY).await?;
     let key = tokio_tungstenite::tungstenite::handshake::client::generate_key();
-    let mut request = http::Request::get("/socket")
+    let mut request = http::Request::get(SOCKET)
         .header("host", HOST)
         .header("connection", "upgrade")
         .header("upgrade", "websocket")

@@ -86,7 +86,7 @@ impl Robot {
         }
         let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
         let question = self.question(&rows)?;
-        let text = format!("{question:?}");
+        let text = question.asked();
         if let Some((last, looks)) = &mut self.answered
             && *last == text
             && *looks < PATIENCE
@@ -183,6 +183,14 @@ enum Question {
 }
 
 impl Question {
+    /// What is asked, whatever has been typed: a slow screen shows a word letter by letter.
+    fn asked(&self) -> String {
+        match self {
+            Self::Word { word, typed } if word.starts_with(typed) && word != typed => format!("word {word}"),
+            question => format!("{question:?}"),
+        }
+    }
+
     /// A dialog goes before the advice below it; within a dialog the last thing to do goes first.
     fn of(rows: &[&str]) -> Option<Self> {
         let find = |text: &str| rows.iter().position(|row| row.contains(text));

@@ -141,7 +141,11 @@ pub fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
         status["journal"].as_array().into_iter().flatten().filter_map(|line| line["seq"].as_u64()).collect();
     let gapless = !numbers.is_empty() && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
     check("journal without gaps", &json!(gapless), json!(true));
-    check("waves the robot confirmed", &json!(robot.waves), json!(run.waves().min(WAVES.len() - 1)));
+    let begun = |act: &str| {
+        let lines = status["journal"].as_array().into_iter().flatten();
+        lines.filter(|line| line["act"] == act && line["result"] == "begun").count()
+    };
+    check("waves moved", &json!(begun("shift")), json!(run.waves().min(WAVES.len() - 1)));
     check("resumes", &json!(robot.resumes), json!(0));
     // A gate may lose its traffic between the advice and the dialog; one that does so again and again is a fault.
     check("refusals the robot met are few", &json!(robot.refusals.len() <= 2), json!(true));

@@ -8,7 +8,7 @@ use super::left::{self, Before};
 use super::order::{self, Change, Writes};
 use crate::cluster::Cluster;
 use crate::console::Console;
-use crate::load::{Load, Profile};
+use crate::load::{Load, Profile, SOCKET};
 use crate::objects::{APP, ASSETS_VERSION, HALF, WAVES};
 use crate::outside::Options;
 use crate::record::Record;
@@ -127,6 +127,7 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
     let changes = history.end();
 
     let mut wrong: Vec<String> = stopped.into_iter().collect();
+    wrong.extend(weight(&records));
     let mut all = Sum::default();
     for (at, (run, seen)) in played.iter().zip(&of_runs).enumerate() {
         let until = played.get(at + 1).map_or(Duration::MAX, |next| next.begun);
@@ -140,6 +141,20 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
     all.print("rig");
     ensure!(wrong.is_empty(), "{} findings:\n- {}", wrong.len(), wrong.join("\n- "));
     Ok(())
+}
+
+/// Says how much load there was; too little judges nothing.
+fn weight(records: &[Record]) -> Option<String> {
+    let seconds = records.iter().map(|record| record.start).max()?.as_secs_f64();
+    let per_second = records.iter().filter(|record| record.path != SOCKET).count() as f64 / seconds;
+    let open: Duration = records.iter().map(|record| record.end.saturating_sub(record.start)).sum();
+    let longest = records.iter().map(|record| record.end.saturating_sub(record.start)).max()?;
+    figure("rig.load_per_second", format!("{per_second:.0}"), "transactions");
+    figure("rig.load_open", format!("{:.0}", open.as_secs_f64() / seconds), "transactions");
+    figure("rig.load_longest_seconds", format!("{:.0}", longest.as_secs_f64()), "s");
+    let Profile { rate, probes, .. } = Profile::judge();
+    let rate = f64::from(rate + probes);
+    (per_second < 0.95 * rate).then(|| format!("the load began {per_second:.0} transactions/s instead of {rate}"))
 }
 
 /// Plays one run by keys and compares what it leaves behind.

@@ -56,7 +56,7 @@ pub fn revision(object: &Value) -> u64 {
 /// Lists the writes that could have cost a transaction, or put a customer on two versions, whatever the load saw.
 ///
 /// A managed route is made with placeholders, all weight on the old slot, and deleted with placeholders. A rule's weight
-/// is whole. All rules of a customer agree, in one route only. A slot is scaled to 0 when no rule sends anybody there, and
+/// is whole. All rules of a customer agree, in one route only. A slot is scaled to 0 when no rule that a request can match sends anybody there, and
 /// the old slot only when every route says that it is retired. Also counts the routes that were made.
 pub fn order(changes: &[Change], writes: &Writes<'_>) -> (usize, Vec<String>) {
     let mut changes: Vec<&Change> = changes.iter().collect();
@@ -130,7 +130,7 @@ fn together(now: &BTreeMap<(&str, &str), &Value>, writes: &Writes<'_>) -> Vec<St
 fn scaled_down(slot: &str, now: &BTreeMap<(&str, &str), &Value>, writes: &Writes<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for ((_, name), route) in now.iter().filter(|((kind, _), _)| *kind == "HTTPRoute") {
-        if rules(route).any(|rule| weight(rule, slot).is_some_and(|weight| weight > 0)) {
+        if rules(route).any(|rule| is_reached(rule) && weight(rule, slot).is_some_and(|weight| weight > 0)) {
             wrong.push(format!("was scaled to 0 while route {name} sent requests there"));
         }
         let undo = route["metadata"]["annotations"]["pilothouse.dev/undo"].as_str().unwrap_or_default();
@@ -156,6 +156,12 @@ fn rules(route: &Value) -> impl Iterator<Item = &Value> {
 fn weight(rule: &Value, slot: &str) -> Option<u64> {
     let mut backends = rule["backendRefs"].as_array().into_iter().flatten();
     backends.find(|backend| backend["name"] == slot).and_then(|backend| backend["weight"].as_u64())
+}
+
+/// Whether a request can match the rule: a placeholder is nobody's.
+fn is_reached(rule: &Value) -> bool {
+    let placeholders = headers(rule).filter(|header| header.starts_with(PLACEHOLDER)).count();
+    rule["matches"].as_array().is_none_or(|matches| placeholders < matches.len())
 }
 
 fn customers(route: &Value) -> Vec<&str> {
