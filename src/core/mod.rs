@@ -14,6 +14,7 @@ mod guard;
 mod ids;
 mod judge;
 mod lease;
+mod notes;
 mod order;
 mod planner;
 mod poll;
@@ -32,7 +33,13 @@ mod tests;
 #[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
+mod tests_life;
+#[cfg(test)]
+mod tests_metrics;
+#[cfg(test)]
 mod tests_protocol;
+#[cfg(test)]
+mod tests_settle;
 #[cfg(test)]
 mod tests_walk;
 mod track;

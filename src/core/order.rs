@@ -7,7 +7,8 @@ use super::planner::{Next, Step, next};
 use super::record::{Entry, HoldTest, write_down};
 use super::state::{Goal, Mandate};
 use super::task::{
-    self, CasTask, Flow, HoldTask, IntentTask, OverflowTask, ResumeTask, SettleTask, StartTask, Task, release_status,
+    self, CasTask, Flow, HoldTask, IntentTask, Known, OverflowTask, ResumeTask, SettleTask, StartTask, Task,
+    release_status,
 };
 use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone};
 use crate::api::{Blocked, BlockedKind, Hold};
@@ -129,7 +130,8 @@ fn waits_for_hold(state: &State) -> bool {
     state.hold.as_ref().is_some_and(|hold| !(rollback && hold.is_written()))
 }
 
-fn is_rollback(state: &State) -> bool {
+/// Tells whether a person has ordered a rollback here.
+pub fn is_rollback(state: &State) -> bool {
     state.mandate.as_ref().is_some_and(|mandate| mandate.goal == Goal::Rollback)
 }
 
@@ -164,7 +166,9 @@ fn follow(state: &mut State, now: Timestamp, next: Next, effects: &mut Vec<Effec
 fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect>) -> Option<Task> {
     match step {
         Step::Take => step::take(state, now, effects),
-        Step::Settle(why) => SettleTask::begin(state, now, why, effects).map(|t| Task::Settle(Box::new(t))),
+        Step::Settle(why) => {
+            SettleTask::begin(state, now, why, &Known::default(), effects).map(|t| Task::Settle(Box::new(t)))
+        }
         Step::Intent(order) => IntentTask::begin(state, *order, effects).map(|t| Task::Intent(Box::new(t))),
         Step::Enter(phase, evidence) => step::enter_phase(state, now, phase, evidence, effects),
         Step::Block(kind, what) => block_as(state, now, kind, &what, effects),
@@ -242,7 +246,7 @@ pub fn refuse(state: &mut State, why: Vec<Refusal>) {
 /// Takes in how a hold ended.
 pub fn hold_ended(state: &mut State, now: Timestamp, result: Result<(), String>) {
     if let Err(why) = &result {
-        state.notice(now, Tone::Bad, format!("hold failed: {why}"));
+        state.notice(now, Tone::Bad, format!("hold: {why}"));
     }
     let Some(running) = state.running.as_mut().filter(|r| r.action == Action::Hold) else { return };
     if running.outcome == RunningState::Running {

@@ -77,7 +77,7 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
     }
     let Some(active) = state.active_name() else { return without_lock(state, mandate) };
     let Some(scope) = state.scope() else {
-        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release() };
+        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release(state) };
     };
     if let Goal::Approve(ring) = &mandate.goal {
         let hash = &scope.frozen.hash;
@@ -114,11 +114,11 @@ fn without_lock(state: &State, mandate: &Mandate) -> Next {
         .as_ref()
         .and_then(|name| state.world.release(name))
         .is_some_and(|release| release.phase().is_final());
-    if over { Next::Reached } else { no_release() }
+    if over { Next::Reached } else { no_release(state) }
 }
 
-fn no_release() -> Next {
-    Next::Stop(vec![Refusal::new("guard.no-release", "no release is under way: start one")])
+fn no_release(state: &State) -> Next {
+    Next::Stop(vec![Refusal::new("guard.no-release", state.without_release())])
 }
 
 fn resume(scope: &Scope<'_>, mandate: &Mandate) -> Next {
@@ -304,7 +304,7 @@ impl Planner<'_> {
             Verified::Yes { seen, silent } => {
                 Next::Do(Step::Enter(Phase::Baking, format!("{seen} seen, {silent} silent")))
             }
-            Verified::Waiting(why) => Next::Wait(why),
+            Verified::Waiting(why) | Verified::Unseen(why) => Next::Wait(why),
             Verified::NotLive(what) => Next::Do(Step::Block(BlockedKind::NotLive, what)),
             Verified::BadStatus(what) => Next::Do(Step::Block(BlockedKind::BadStatus, what)),
         }

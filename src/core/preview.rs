@@ -1,7 +1,7 @@
 //! What a command would do now: shown before it is confirmed, and compared again when it runs.
 
 use super::freeze::{StartRequest, free_name, membership};
-use super::preflight::{no_plan, preflight};
+use super::preflight::preflight;
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
 use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, Timestamp};
@@ -359,11 +359,7 @@ impl<'a> Draft<'a> {
     fn under_way(&mut self) -> Option<Scope<'a>> {
         let scope = self.state.scope();
         if scope.is_none() {
-            let text = match self.state.plan_name() {
-                None => no_plan(self.state).text,
-                Some(_) => "no release is under way: start one".to_owned(),
-            };
-            self.refuse("guard.no-release", &text);
+            self.refuse("guard.no-release", &self.state.without_release());
         }
         scope
     }

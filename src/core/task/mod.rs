@@ -18,7 +18,7 @@ pub use hold::HoldTask;
 pub use intent::{IntentTask, Order};
 pub use overflow::{JOURNAL, OverflowTask};
 pub use resume::ResumeTask;
-pub use settle::SettleTask;
+pub use settle::{Known, SettleTask};
 pub use start::StartTask;
 
 use super::{Effect, Found, OpId, Read, ReadFailure, State, Verb, Write};
