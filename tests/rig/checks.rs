@@ -1,12 +1,17 @@
 //! What the rig proves.
 
 mod answers;
+mod baseline;
+mod endless;
 mod history;
 pub mod judge;
 mod left;
 mod lifecycle;
+mod naive;
 mod order;
+mod proof;
 mod smoke;
+mod stage;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
@@ -29,6 +34,18 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     }
     if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
         note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
+    }
+    if options.wants("baseline") {
+        note(&mut failed, "baseline", baseline::run(&cluster).await);
+    }
+    if options.wants("naive") {
+        note(&mut failed, "naive", naive::run(&cluster).await);
+    }
+    if options.wants("proof") {
+        note(&mut failed, "proof", proof::run(&cluster).await);
+    }
+    if options.wants("endless") {
+        note(&mut failed, "endless", endless::run(&cluster).await);
     }
     if failed.is_empty() {
         println!("rig: all passed");

@@ -66,7 +66,6 @@ async fn faults(cluster: &Cluster) -> Result<()> {
     figure("rig.proof.faults", broken.as_ref().map_or(0, |faults| *faults), "faults");
     figure("rig.proof.false_drains", false_drains.len(), "drains");
     figure("rig.proof.transactions_cut", cuts.len(), "transactions");
-    super::add_false_drains(false_drains.len());
     broken?;
     ensure!(false_drains.is_empty(), "{}", false_drains.join("\n"));
     ensure!(ended.claims.len() >= 2, "Release and screen claim a drain at last, but only {:?} was seen", ended.claims);
@@ -120,6 +119,7 @@ async fn broken(cluster: &Cluster, stage: &mut Stage<'_>, old: &str) -> Result<u
 /// Prints what the screen gave as the reason.
 fn told(what: &str, screen: &str) {
     let rows = screen.lines().filter(|row| row.contains(" drain: ") || row.contains("finish:"));
-    let reasons: Vec<&str> = rows.map(|row| row.trim_matches(|c: char| c.is_whitespace() || "│|·".contains(c))).collect();
+    let reasons: Vec<&str> =
+        rows.map(|row| row.trim_matches(|c: char| c.is_whitespace() || "│|·".contains(c))).collect();
     println!("rig: {what}: {}", reasons.last().copied().unwrap_or("(the screen gives no reason)"));
 }

@@ -118,7 +118,11 @@ impl Kubelet {
     /// Takes the pods of a version out of what Prometheus scrapes, or back in.
     pub fn hide(&self, version: &str, hidden: bool) {
         let mut versions = lock(&self.inner.hidden);
-        if hidden { versions.insert(version.to_owned()) } else { versions.remove(version) };
+        if hidden {
+            versions.insert(version.to_owned())
+        } else {
+            versions.remove(version)
+        };
         drop(versions);
         self.inner.write_targets_or_note();
     }
