@@ -59,9 +59,9 @@ async fn controls(cluster: &Cluster, slots: &Slots) -> Result<()> {
     rolled_out(cluster, active, REPLICAS).await?;
     tokio::time::sleep(AFTER).await;
 
-    let shifted = load.now();
     set_weights(cluster, idle, active).await?;
     tokio::time::sleep(TIMER).await;
+    let scaled = load.now();
     let open = cluster.kubelet.exits().len();
     scale(cluster, active, 0).await?;
     ended(cluster, open + replicas).await?;
@@ -72,7 +72,7 @@ async fn controls(cluster: &Cluster, slots: &Slots) -> Result<()> {
     let exits = &cluster.kubelet.exits()[exits..];
     let killed = |exits: &[crate::cluster::Exit]| exits.iter().map(|exit| exit.open).sum::<usize>();
     let (by_rolling, by_timer): (Vec<&Record>, Vec<&Record>) =
-        records.iter().filter(|record| record.is_cut()).partition(|record| record.end < shifted);
+        records.iter().filter(|record| record.is_cut()).partition(|record| record.end < scaled);
     figure("rig.baseline_transactions", records.len(), "transactions");
     figure("rig.baseline_rolling_update_cut", by_rolling.len(), "transactions");
     figure("rig.baseline_timer_cut", by_timer.len(), "transactions");

@@ -96,7 +96,7 @@ async fn naive(cluster: &Cluster, slots: &Slots) -> Result<()> {
 async fn ours(cluster: &Cluster) -> Result<()> {
     for cycle in 0..OURS {
         let version = format!("4.30.{cycle}");
-        let start = ["start", &version, "--yes", APP].map(str::to_owned);
+        let start = ["start", &version, "--yes", &version].map(str::to_owned);
         pilothouse(cluster, &start).await?;
         let armed = cluster.rest.get(&format!("{}?labelSelector={MANAGED}", routes())).await?.ok()?;
         let installed = armed["items"].as_array().map_or(0, Vec::len);
