@@ -8,6 +8,7 @@ mod glass;
 mod machine;
 mod manifests;
 mod open;
+mod serve;
 mod status;
 mod verb;
 

@@ -14,6 +14,7 @@ mod guard;
 mod ids;
 mod judge;
 mod lease;
+mod leftover;
 mod notes;
 mod order;
 mod planner;
@@ -30,6 +31,12 @@ mod task;
 mod testbed;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_back;
+#[cfg(test)]
+mod tests_cleanup;
+#[cfg(test)]
+mod tests_drain;
 #[cfg(test)]
 mod tests_guards;
 #[cfg(test)]

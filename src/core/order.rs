@@ -7,8 +7,8 @@ use super::planner::{Next, Step, next};
 use super::record::{Entry, HoldTest, write_down};
 use super::state::{Goal, Mandate};
 use super::task::{
-    self, CasTask, Flow, HoldTask, IntentTask, Known, OverflowTask, ResumeTask, SettleTask, StartTask, Task,
-    release_status,
+    self, CasTask, CleanupTask, Flow, HoldTask, IntentTask, Known, OverflowTask, ResumeTask, SettleTask, StartTask,
+    Task, release_status,
 };
 use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone};
 use crate::api::{Blocked, BlockedKind, Hold};
@@ -52,6 +52,10 @@ pub fn on_command(state: &mut State, now: Timestamp, command: &Command, mark: Op
         state.task = None;
     }
     let hold = match &goal {
+        // It goes on under the hold that the rollback found, and under no newer one.
+        Goal::Rollback if matches!(command, Command::Force { .. }) => {
+            state.mandate.as_ref().and_then(|mandate| mandate.hold.clone())
+        }
         Goal::Rollback | Goal::Resume => state.scope().and_then(|scope| scope.release.spec.hold.clone()),
         _ => None,
     };
@@ -93,6 +97,7 @@ fn goal_of(state: &State, command: &Command) -> Option<(Goal, String)> {
         Command::Approve { ring } => (Goal::Approve(ring.clone()), String::new()),
         Command::Rollback { reason } => (Goal::Rollback, reason.clone()),
         Command::Take { reason } => (Goal::Take, reason.clone()),
+        Command::Cleanup => (Goal::Cleanup, String::new()),
         Command::Hold { .. } => return None,
     })
 }
@@ -190,6 +195,10 @@ fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect
             StartTask::begin(state, *request, by, effects).map(|t| Task::Start(Box::new(t)))
         }
         Step::Unlock(release) => step::unlock(state, &release, effects),
+        Step::Cleanup => {
+            let by = state.who();
+            CleanupTask::begin(state, by, effects).map(|t| Task::Cleanup(Box::new(t)))
+        }
         Step::Overflow => OverflowTask::begin(state, effects).map(Task::Overflow),
     }
 }
@@ -396,6 +405,7 @@ fn describe(state: &mut State) {
         (Some(Task::Start(task)), _) => task.progress(),
         (Some(Task::Intent(task)), _) => task.progress(),
         (Some(Task::Settle(task)), _) => task.progress(),
+        (Some(Task::Cleanup(task)), _) => task.progress(),
         (Some(Task::Cas(_) | Task::Overflow(_)), _) => "writing the record".to_owned(),
         (Some(Task::Resume(_)), _) => "reading everything again before going on".to_owned(),
         (None, _) if !state.last_failure.is_empty() => format!("trying again: {}", state.last_failure),

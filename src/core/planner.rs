@@ -51,6 +51,8 @@ pub enum Step {
     Unlock(String),
     /// Move old records of the journal out of the Release.
     Overflow,
+    /// Delete what ended releases have left behind.
+    Cleanup,
 }
 
 /// The gap between two patches that build on each other, in milliseconds after acceptance (CONTRACTS 3).
@@ -74,6 +76,9 @@ pub fn next(state: &State, now: Timestamp) -> Next {
 fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
     if let (Some(request), false) = (&mandate.start, mandate.begun) {
         return Next::Do(Step::Begin(Box::new(request.clone())));
+    }
+    if mandate.goal == Goal::Cleanup {
+        return cleanup(state);
     }
     let Some(active) = state.active_name() else { return without_lock(state, mandate) };
     let Some(scope) = state.scope() else {
@@ -100,11 +105,20 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
         return Next::Do(Step::Settle("it was left open".into()));
     }
     match mandate.goal {
-        Goal::Take | Goal::Approve(_) => Next::Reached,
+        Goal::Take | Goal::Approve(_) | Goal::Cleanup => Next::Reached,
         Goal::Rollback => Planner { state, scope, now, mandate }.backward(),
         Goal::Resume => resume(&scope, mandate),
         Goal::Start | Goal::Wave(_) | Goal::Promote | Goal::Finish => Planner { state, scope, now, mandate }.forward(),
     }
+}
+
+/// What is left over is deleted only while no release is under way.
+fn cleanup(state: &State) -> Next {
+    if let Some(active) = state.active_name() {
+        return Next::Stop(vec![Refusal::new("guard.active", format!("release {active} is under way now"))]);
+    }
+    let left = super::leftover::left_over(state).iter().any(|route| route.serves_nobody);
+    if left { Next::Do(Step::Cleanup) } else { Next::Reached }
 }
 
 /// After the lock is cleared: reached when the release is over.
@@ -294,6 +308,10 @@ impl Planner<'_> {
             }
             if let Some(refusal) = guard::target_ready(&self.scope) {
                 return Next::Stop(vec![refusal]);
+            }
+            // It was decided on fresh metrics; what is left of it is not written blindly.
+            if let Some(stale) = guard::metrics_fresh(self.state, &self.scope, self.now) {
+                return Next::Wait(vec![stale.text]);
             }
             let act = if wave == last { Act::Promote } else { Act::Shift };
             return self.order(act, wave, self.evidence());

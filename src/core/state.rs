@@ -136,6 +136,8 @@ pub enum Goal {
     Resume,
     /// Until the ring is approved.
     Approve(String),
+    /// Until nothing is left over of ended releases that serves nobody.
+    Cleanup,
 }
 
 impl State {

@@ -68,6 +68,8 @@ pub struct Bed {
     counters: BTreeMap<(Slot, String), f64>,
     /// Open work on a slot.
     pub open: BTreeMap<Slot, f64>,
+    /// The age of the oldest, where the pods tell it.
+    pub oldest: Option<f64>,
     /// Its kind.
     pub open_kind: StreamKind,
     /// Whose it is; nobody's who is listed when absent.
@@ -105,6 +107,7 @@ impl Bed {
             answers: Vec::new(),
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
+            oldest: None,
             open_kind: StreamKind::Http,
             open_of: None,
             ill: seed::Ill::default(),

@@ -78,6 +78,8 @@ pub struct Ill {
     pub unfinished: BTreeSet<Slot>,
     /// Nobody sends anything.
     pub silent: bool,
+    /// The pods of this slot do not end when they are taken away.
+    pub lingers: Option<Slot>,
 }
 
 /// Makes the status of a route that the gateway has accepted.
