@@ -24,6 +24,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// The path of the sockets.
 pub const SOCKET: &str = "/socket";
 
+/// The customers that send something.
+const SPEAKING: usize = CUSTOMERS.len() - 1;
+
 /// Longer than any transaction; who waits longer is stuck and counts as cut.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -210,8 +213,8 @@ async fn begin(
 
 /// The shortest transaction, of each customer and the unlisted in turn, on every path of the slots.
 fn probe(n: usize) -> Transaction {
-    let turn = CUSTOMERS.len() + 1;
-    let customer = CUSTOMERS.get(n % turn).copied();
+    let turn = SPEAKING + 1;
+    let customer = CUSTOMERS[..SPEAKING].get(n % turn).copied();
     let path = if (n / turn).is_multiple_of(2) { "/" } else { "/api/orders" };
     Transaction { customer, header: customer, path, duration: Duration::from_millis(10), body: Body::Bytes(64) }
 }
@@ -231,13 +234,13 @@ fn draw(dice: &mut Dice, profile: &Profile) -> Transaction {
     Transaction { customer, header, path, duration, body }
 }
 
-/// Every listed customer has the same share; a fifth of all is unlisted, with an unknown name or none.
+/// Every listed customer but the silent one has the same share; a fifth of all is unlisted, with an unknown name or none.
 fn who(dice: &mut Dice) -> (Option<&'static str>, Option<&'static str>) {
     match dice.below(10) {
         0 => (None, None),
         1 => (None, Some("nobody")),
         _ => {
-            let at = usize::try_from(dice.below(CUSTOMERS.len() as u64)).unwrap_or(0);
+            let at = usize::try_from(dice.below(SPEAKING as u64)).unwrap_or(0);
             (Some(CUSTOMERS[at]), Some(CUSTOMERS[at]))
         }
     }

@@ -44,6 +44,9 @@ pub const CUSTOMERS: [&str; 60] = [
     "dharma", "oceanic", "widmore", "roxxon", "hammer", "pym", "trask", "essex", "alchemax", "fisk", "rand", "frost",
 ];
 
+/// The last one sends nothing; a release shows that and goes on.
+pub const SILENT: &str = CUSTOMERS[CUSTOMERS.len() - 1];
+
 /// How many customers are our own.
 pub const INTERNAL: usize = 2;
 

@@ -141,6 +141,9 @@ pub fn record(run: &Run, release: &Value, robot: &Robot) -> Vec<String> {
         status["journal"].as_array().into_iter().flatten().filter_map(|line| line["seq"].as_u64()).collect();
     let gapless = !numbers.is_empty() && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
     check("journal without gaps", &json!(gapless), json!(true));
+    let verified = status["journal"].as_array().into_iter().flatten().filter_map(|line| line["evidence"].as_str());
+    let silent = verified.filter(|evidence| evidence.ends_with("seen, 1 silent")).count();
+    check("verified wave with the silent customer", &json!(silent), json!(usize::from(run.promotes())));
     let begun = |act: &str| {
         let lines = status["journal"].as_array().into_iter().flatten();
         lines.filter(|line| line["act"] == act && line["result"] == "begun").count()
