@@ -55,6 +55,7 @@ async fn waited(cluster: &Cluster) -> Result<()> {
     let ended = stage.end().await?;
     let false_drains = judge::false_drains(&ended.records, &ended.claims);
     figure("rig.endless.false_drains", false_drains.len(), "drains");
+    super::count_false_drains(false_drains.len());
     ensure!(false_drains.is_empty(), "{}", false_drains.join("\n"));
     ensure!(ended.claims.len() >= 2, "Release and screen claim a drain at last, but only {:?} was seen", ended.claims);
     uncut("rig.endless.transactions_cut", &ended)
@@ -122,6 +123,7 @@ async fn reconnected(cluster: &Cluster) -> Result<()> {
     let others: Vec<Record> = ended.records.iter().filter(|record| !is_socket(record)).cloned().collect();
     let false_drains = judge::false_drains(&others, &ended.claims);
     figure("rig.reconnect.false_drains", false_drains.len(), "drains");
+    super::count_false_drains(false_drains.len());
     ensure!(false_drains.is_empty(), "{}", false_drains.join("\n"));
     uncut("rig.reconnect.transactions_cut", &ended)
 }

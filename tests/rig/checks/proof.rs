@@ -65,6 +65,7 @@ async fn faults(cluster: &Cluster) -> Result<()> {
     let cuts = judge::cuts(&ended.records, &ended.seen);
     figure("rig.proof.faults", broken.as_ref().map_or(0, |faults| *faults), "faults");
     figure("rig.proof.false_drains", false_drains.len(), "drains");
+    super::count_false_drains(false_drains.len());
     figure("rig.proof.transactions_cut", cuts.len(), "transactions");
     broken?;
     ensure!(false_drains.is_empty(), "{}", false_drains.join("\n"));
