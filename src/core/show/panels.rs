@@ -118,7 +118,7 @@ fn headline(
     };
     let leaving = open(StreamPolicy::Reconnect).join(", ");
     match proof {
-        Proof::Proven if !leaving.is_empty() => format!("proven: nothing to wait for; {leaving} asked to reconnect"),
+        Proof::Proven if !leaving.is_empty() => format!("proven: {leaving} asked to reconnect, nothing else is open"),
         Proof::Proven => "proven: nothing is open".into(),
         Proof::NeverRouted => "proven: nobody was ever sent there".into(),
         Proof::NotProven(missing) => {
