@@ -2,7 +2,9 @@
 
 use super::code::EXIT_CODES;
 use crate::config::Wanted;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Moves a live service on Kubernetes from one version to the next, customer by customer, and back.
@@ -86,6 +88,8 @@ pub enum Verb {
     Promote(MoveArgs),
     /// Wait for the old version's drain proof, then retire it and remove the managed routes.
     Finish(FinishArgs),
+    /// Delete the routes that an ended release has left behind and that serve nobody.
+    Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
     /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
@@ -95,6 +99,44 @@ pub enum Verb {
     /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
     /// (else it is called as the Deployment), --metrics-url its metrics source.
     Init(InitArgs),
+    /// Say which configuration holds, and where each value comes from.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Read a keymap: what is wrong with it, and what its keys do.
+    #[command(subcommand)]
+    Keymap(KeymapVerb),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the program or of one verb.
+    Man {
+        /// The verb; the program when absent.
+        verb: Option<String>,
+    },
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print what holds as a config.toml, each value with its flag, variable, line or default.
+    Print,
+}
+
+/// What can be done with a keymap.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeymapVerb {
+    /// Say everything that is wrong with a keymap, and what some terminals take for themselves.
+    Check {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
+    /// List every key with what it does.
+    Show {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
 }
 
 /// What `demo` takes.
@@ -228,6 +270,14 @@ pub struct ReasonArgs {
     pub reason: String,
 }
 
+/// What `cleanup` takes.
+#[derive(Clone, Debug, Args)]
+pub struct CleanupArgs {
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
+}
+
 /// What `approve` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ApproveArgs {
@@ -239,6 +289,17 @@ pub struct ApproveArgs {
 }
 
 impl Cli {
+    /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
+    pub fn of_process() -> (Self, Wanted) {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut wanted = cli.wanted();
+        let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let flags = matches.ids().map(clap::Id::as_str).filter(is_from_environment);
+        wanted.from_environment = flags.map(|id| id.replace('_', "-")).collect();
+        (cli, wanted)
+    }
+
     /// Returns what flags and environment ask for.
     pub fn wanted(&self) -> Wanted {
         Wanted {
@@ -251,6 +312,7 @@ impl Cli {
             keymap: self.look.keymap.clone(),
             time: self.look.time.clone(),
             ascii: self.look.ascii,
+            from_environment: BTreeSet::new(),
         }
     }
 }

@@ -6,14 +6,16 @@ mod demo;
 mod edge;
 mod glass;
 mod init;
+mod keymap;
 mod machine;
 mod manifests;
 mod open;
+mod pages;
 mod serve;
 mod status;
 mod verb;
 
-pub use args::{Cli, ClusterArgs, DemoArgs, Format, ForwardArgs, InitArgs, LookArgs, Verb};
+pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, InitArgs, KeymapVerb, LookArgs, Verb};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
 pub use edge::main;

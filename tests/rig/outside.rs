@@ -33,7 +33,18 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 6] = ["smoke", "behaviours", "release", "rollback", "rollback_promoted", "adoption"];
+pub const PARTS: [&str; 10] = [
+    "smoke",
+    "behaviours",
+    "release",
+    "rollback",
+    "rollback_promoted",
+    "baseline",
+    "naive",
+    "proof",
+    "endless",
+    "adoption",
+];
 
 impl Options {
     /// Reads the command line.

@@ -3,6 +3,8 @@
 mod adopting;
 mod adoption;
 mod cli;
+mod docs;
+mod gateway;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]
