@@ -92,13 +92,6 @@ pub enum Verb {
     Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
-    /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
-    ///
-    /// Reads the namespace with GET alone and prints, in the order in which they are applied: custom resources and rights,
-    /// slot b (a copy that nothing of slot a selects), the patch of the route, customers, the plan, what the application
-    /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
-    /// (else it is called as the Deployment), --metrics-url its metrics source.
-    Init(InitArgs),
     /// Say which configuration holds, and where each value comes from.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -115,6 +108,13 @@ pub enum Verb {
         /// The verb; the program when absent.
         verb: Option<String>,
     },
+    /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
+    ///
+    /// Reads the namespace with GET alone and prints, in the order in which they are applied: custom resources and rights,
+    /// slot b (a copy that nothing of slot a selects), the patch of the route, customers, the plan, what the application
+    /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
+    /// (else it is called as the Deployment), --metrics-url its metrics source.
+    Init(InitArgs),
 }
 
 /// What can be done with the configuration.

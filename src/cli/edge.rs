@@ -125,12 +125,12 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let answers = Answers { yes: args.yes, take: None };
             act(&settings, Command::Approve { ring: args.ring }, answers).await
         }
-        Some(Verb::Init(args)) => adoption(&settings, &args).await,
         Some(Verb::Cleanup(args)) => act(&settings, Command::Cleanup, Answers { yes: args.yes, take: None }).await,
         // Printed before there was a runtime.
         Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
             Ok(Code::Ok)
         }
+        Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
 
@@ -196,6 +196,11 @@ async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<
     Ok(Code::Ok)
 }
 
+/// Adds where the release stands to what went wrong.
+fn with_state(failure: Failure, view: &View) -> Failure {
+    Failure { text: format!("{}\n{}", failure.text, runtime::state_in_words(view)), ..failure }
+}
+
 async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure> {
     let client = open::looking(settings).await?;
     let url = settings.metrics.as_ref().map(|(url, _)| url.clone());
@@ -207,11 +212,6 @@ async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure>
     };
     let text = if io::stdout().is_terminal() { init::for_terminal(&text) } else { text };
     print(&text).map(|()| Code::Ok)
-}
-
-/// Adds where the release stands to what went wrong.
-fn with_state(failure: Failure, view: &View) -> Failure {
-    Failure { text: format!("{}\n{}", failure.text, runtime::state_in_words(view)), ..failure }
 }
 
 fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {
