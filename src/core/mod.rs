@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod evidence;
 mod freeze;
+mod gateway;
 pub mod glass;
 mod guard;
 mod ids;
@@ -26,6 +27,7 @@ mod record;
 mod scope;
 mod show;
 mod state;
+mod survey;
 mod task;
 #[cfg(test)]
 mod testbed;
@@ -59,6 +61,7 @@ pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use record::is_chained;
 pub use state::{Setup, State, preview, update, view};
+pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
     ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,

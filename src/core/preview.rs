@@ -63,6 +63,7 @@ impl<'a> Draft<'a> {
             return ("Start a release?".into(), Confirm::Yes);
         }
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.refusals.extend(guard::surveyed(self.state, self.now));
         self.busy();
         let Some(request) = StartRequest::of(self.state, command) else {
             self.refuse("start.what", "name a version, or choose a proposed release");

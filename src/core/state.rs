@@ -75,6 +75,7 @@ pub struct State {
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
+    pub(super) surveys: super::survey::Surveys,
     pub(super) leaving: bool,
     /// What the last notices about plan and customers were made of.
     pub(super) noted: Option<(u64, u64)>,
@@ -230,7 +231,13 @@ impl State {
     pub(super) fn scope(&self) -> Option<Scope<'_>> {
         let release = self.world.release(&self.active_name()?)?;
         let frozen = release.status.frozen.as_ref()?;
-        Some(Scope { world: &self.world, release, frozen, plan: self.plan.as_ref()? })
+        Some(Scope {
+            world: &self.world,
+            release,
+            frozen,
+            plan: self.plan.as_ref()?,
+            controllers: self.surveys.controllers(),
+        })
     }
 
     /// Returns what this console may do.
@@ -272,6 +279,10 @@ impl State {
         let accepted = self
             .scope()
             .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
+        if self.scope().is_some() && !accepted {
+            // Who is responsible for a Gateway may have changed since the last survey.
+            self.surveys.want(super::survey::FRESH);
+        }
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
     }
@@ -365,12 +376,15 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Survey(survey) => state.surveys.take(now, *survey),
+        Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
     super::poll::wants(state, &mut effects);
+    super::survey::wants(state, now, &mut effects);
     effects
 }
 

@@ -6,8 +6,8 @@ mod seed;
 
 use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
 use crate::model::{
-    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, StreamKind, Timestamp, name_of,
-    resource_version, uid_of,
+    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
+    name_of, resource_version, uid_of,
 };
 use crate::routing;
 use serde_json::{Value, json};
@@ -92,6 +92,9 @@ pub struct Bed {
     pub broken: Vec<String>,
     /// Somebody deletes all objects of a kind as soon as such a write has been applied.
     deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
+    /// The policies of the namespace.
+    pub policies: Vec<Value>,
+    surveyed: Vec<usize>,
 }
 
 impl Bed {
@@ -119,6 +122,8 @@ impl Bed {
             rule: None,
             broken: Vec::new(),
             deletes: None,
+            policies: Vec::new(),
+            surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
             bed.put(kind, object);
@@ -153,8 +158,12 @@ impl Bed {
         at
     }
 
-    /// Gives an order, confirmed on what is shown now.
+    /// Gives an order, confirmed on what is shown now; to look at a start takes a fresh survey.
     pub fn order(&mut self, desk: usize, command: Command) {
+        if matches!(command, Command::Start { .. }) {
+            self.tell(desk, Event::SurveyWanted(Span::seconds(30)));
+            self.run();
+        }
         let mark = super::preview(&self.desks[desk].state, self.now, &command).mark;
         self.tell(desk, Event::Command { command, mark: Some(mark) });
         self.run();
@@ -206,6 +215,12 @@ impl Bed {
     pub fn leave(&mut self, desk: usize) {
         self.tell(desk, Event::Leaving);
         self.run();
+    }
+
+    /// Returns how many surveys a console has asked for.
+    pub fn surveys(&mut self, desk: usize) -> usize {
+        self.run();
+        self.surveyed.iter().filter(|of| **of == desk).count()
     }
 
     /// Computes what a console shows.
@@ -331,6 +346,11 @@ impl Bed {
                         Fate::Slow => (after, answer) = (2, self.apply(&write)),
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
+                }
+                Effect::Survey(request) => {
+                    self.surveyed.push(desk);
+                    let survey = seed::survey(&request, &self.policies);
+                    self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}
             }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// The path of the sockets.
 pub const SOCKET: &str = "/socket";
@@ -50,6 +51,8 @@ pub struct Profile {
     pub sockets: u32,
     /// How long a socket lives, shortest and longest.
     pub socket_lives: (Duration, Duration),
+    /// Whether clients take a close with 1012 as a wish that they come back; else it is a cut.
+    pub comes_back: bool,
     /// The seed of everything random.
     pub seed: u64,
 }
@@ -64,6 +67,7 @@ impl Profile {
             streams: 10,
             sockets: 2,
             socket_lives: (Duration::from_secs(2), Duration::from_secs(5)),
+            comes_back: false,
             seed: 7,
         }
     }
@@ -83,6 +87,7 @@ impl Profile {
             streams: 15,
             sockets: 20,
             socket_lives: (Duration::from_secs(20), Duration::from_secs(60)),
+            comes_back: false,
             seed: 11,
         }
     }
@@ -165,7 +170,7 @@ async fn drive(shared: Arc<Shared>, profile: Profile, stop: watch::Receiver<Stop
     let mut open = JoinSet::new();
     for n in 0..profile.sockets {
         let dice = Dice(profile.seed.wrapping_add(1 + u64::from(n)));
-        open.spawn(sockets(shared.clone(), profile.socket_lives, dice, stop.clone()));
+        open.spawn(sockets(shared.clone(), profile.clone(), dice, stop.clone()));
     }
     let mut dice = Dice(profile.seed);
     let mut probes = 0;
@@ -307,12 +312,13 @@ async fn connect() -> Result<SendRequest<Empty<Bytes>>> {
 }
 
 /// Opens one socket after the other until it is told to stop.
-async fn sockets(shared: Arc<Shared>, lives: (Duration, Duration), mut dice: Dice, mut stop: watch::Receiver<Stop>) {
+async fn sockets(shared: Arc<Shared>, profile: Profile, mut dice: Dice, mut stop: watch::Receiver<Stop>) {
     while *stop.borrow_and_update() == Stop::default() {
         let (customer, header) = who(&mut dice);
         let start = shared.begun.elapsed();
         let mut version = String::new();
-        let verdict = match socket(header, dice.between(lives), &mut stop, &mut version).await {
+        let life = dice.between(profile.socket_lives);
+        let verdict = match socket(header, life, profile.comes_back, &mut stop, &mut version).await {
             Ok(()) => Verdict::Whole,
             Err(why) => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -327,6 +333,7 @@ async fn sockets(shared: Arc<Shared>, lives: (Duration, Duration), mut dice: Dic
 async fn socket(
     customer: Option<&str>,
     life: Duration,
+    comes_back: bool,
     stop: &mut watch::Receiver<Stop>,
     version: &mut String,
 ) -> Result<()> {
@@ -361,6 +368,11 @@ async fn socket(
         socket.send(beat.clone()).await?;
         match tokio::time::timeout(ECHO, socket.next()).await {
             Ok(Some(Ok(echo))) if echo == beat => {}
+            Ok(Some(Ok(Message::Close(Some(why))))) if comes_back && why.code == CloseCode::Restart => {
+                // The goodbye of this side is sent while the rest is read.
+                let _ = tokio::time::timeout(ECHO, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+                return Ok(());
+            }
             Ok(other) => bail!("the socket brought {other:?} instead of its echo"),
             Err(_) => bail!("no echo in {ECHO:?}"),
         }

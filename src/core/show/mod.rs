@@ -117,6 +117,11 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
         Command::Cleanup,
     ]
     .into_iter()
-    .map(|command| (command.action(), super::preview::preview(state, now, &command).refusals))
+    .map(|command| {
+        let mut refusals = super::preview::preview(state, now, &command).refusals;
+        // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
+        refusals.retain(|refusal| refusal.rule != super::survey::STALE);
+        (command.action(), refusals)
+    })
     .collect()
 }

@@ -1,5 +1,6 @@
 //! What the small cluster begins with.
 
+use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
 use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -63,6 +64,39 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
     ]
 }
 
+/// What a survey of the small cluster finds: its one Gateway, of a class that some stranger serves, and these policies.
+pub fn survey(request: &SurveyRequest, policies: &[Value]) -> Survey {
+    let is_true = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": 1 });
+    let gateway = json!({
+        "metadata": { "name": "web", "namespace": "shop", "generation": 1 },
+        "spec": { "gatewayClassName": "test" },
+        "status": { "conditions": [is_true("Accepted"), is_true("Programmed")] },
+    });
+    let class = json!({
+        "metadata": { "name": "test", "generation": 1 }, "spec": { "controllerName": "test" },
+        "status": { "conditions": [is_true("Accepted")] },
+    });
+    let of = |name: &crate::core::ObjectName| GatewaySurvey {
+        name: name.clone(),
+        gateway: Answer::Value(gateway.clone()),
+        class: Answer::Value(class.clone()),
+        parameters: Vec::new(),
+    };
+    Survey {
+        gateways: request.gateways.iter().map(of).collect(),
+        definitions: Answer::Value(()),
+        policies: vec![PolicySurvey {
+            group: "policies.example".into(),
+            kind: "SecurityPolicy".into(),
+            plural: "securitypolicies".into(),
+            namespace: "shop".into(),
+            objects: Answer::Value(policies.to_vec()),
+        }],
+        budgets: Answer::Value(Vec::new()),
+        scaled_objects: Answer::NotServed,
+    }
+}
+
 /// What is wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Ill {
@@ -88,7 +122,7 @@ pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
         |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
     let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
     if lacks_endpoints {
-        conditions.push(condition(crate::routing::NO_ENDPOINTS, "False"));
+        conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }
     json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }

@@ -145,6 +145,7 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
         findings.extend(written(run, &changes));
         wrong.extend(findings.into_iter().map(|finding| format!("{}: {finding}", run.run.name)));
     }
+    super::count_false_drains(all.false_drains);
     all.print("rig");
     ensure!(wrong.is_empty(), "{} findings:\n- {}", wrong.len(), wrong.join("\n- "));
     Ok(())
@@ -315,9 +316,12 @@ impl Sum {
             ("http_5xx", self.server_errors, "transactions"),
             ("pods_killed_with_work", self.killed, "pods"),
             ("customers_on_two_versions", self.two_versions, "customers"),
-            ("false_drains", self.false_drains, "drains"),
         ] {
             figure(&format!("{under}.{name}"), value, unit);
+        }
+        // That of all runs is printed with those of the other parts.
+        if under != "rig" {
+            figure(&format!("{under}.false_drains"), self.false_drains, "drains");
         }
         // The gap says how finely the judge looks: a shorter window may have fallen between two starts.
         for (of, values) in [("switch_window_ms", &self.windows), ("switch_gap_ms", &self.gaps)] {

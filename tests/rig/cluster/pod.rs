@@ -43,6 +43,14 @@ impl Running {
         }
     }
 
+    /// The application, where it is one.
+    pub fn app(&self) -> Option<Arc<App>> {
+        match self {
+            Self::App(app) => Some(app.clone()),
+            Self::Program(_) | Self::Nothing => None,
+        }
+    }
+
     async fn terminate(&self, inner: &Inner, grace: Duration) -> usize {
         match self {
             Self::App(app) => app.terminate(grace).await,
