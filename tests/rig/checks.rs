@@ -10,7 +10,7 @@ mod smoke;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
-use crate::outside::Options;
+use crate::outside::{Gateway, Options};
 use color_eyre::eyre::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,9 +60,12 @@ pub async fn stand(run: PathBuf) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints one measured value in the form the build collects.
+/// Prints one measured value in the form the build collects; those of the second gateway have its name in theirs.
 pub fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
-    println!("figure {name} {value} {unit}");
+    match (Gateway::of_run(), name.strip_prefix("rig.")) {
+        (Gateway::Contour, Some(rest)) => println!("figure rig.contour.{rest} {value} {unit}"),
+        _ => println!("figure {name} {value} {unit}"),
+    }
 }
 
 fn note(failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {
