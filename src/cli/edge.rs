@@ -104,6 +104,7 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let answers = Answers { yes: args.yes, take: None };
             act(&settings, Command::Approve { ring: args.ring }, answers).await
         }
+        Some(Verb::Cleanup(args)) => act(&settings, Command::Cleanup, Answers { yes: args.yes, take: None }).await,
         Some(Verb::Manifests) => Ok(Code::Ok),
     }
 }

@@ -1,15 +1,16 @@
 //! What the small cluster begins with.
 
 use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
-use crate::model::ResourceKind;
+use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A pod that runs and is ready.
-pub fn pod(name: &str, slot: &str) -> Value {
+pub fn pod(name: &str, slot: &str, now: Timestamp) -> Value {
     json!({
         "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
         "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
-            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
+            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": { "startedAt": now.to_string() } } }] },
     })
 }
 
@@ -20,6 +21,12 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
             "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
     })
+}
+
+/// The component of its plan.
+pub fn component() -> Component {
+    let pair = |name: &str| SlotPair { deployment: name.into(), service: name.into() };
+    Component { name: "web".into(), route: "shop".into(), a: pair("shop-a"), b: pair("shop-b") }
 }
 
 /// The objects of the small cluster.
@@ -90,15 +97,23 @@ pub fn survey(request: &SurveyRequest, policies: &[Value]) -> Survey {
     }
 }
 
-/// What is wrong with a slot.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is wrong.
+#[derive(Clone, Debug, Default)]
 pub struct Ill {
-    /// Its scrapes fail.
-    pub down: Option<crate::model::Slot>,
-    /// Requests go on starting there, whatever the routes say.
-    pub stray: Option<crate::model::Slot>,
-    /// Its pods are not ready.
-    pub unready: Option<crate::model::Slot>,
+    /// The scrapes of this slot fail.
+    pub down: Option<Slot>,
+    /// Requests go on starting on this slot, whatever the routes say.
+    pub stray: Option<Slot>,
+    /// The pods of this slot are not ready.
+    pub unready: Option<Slot>,
+    /// These slots do not count requests at their start.
+    pub uncounted: BTreeSet<Slot>,
+    /// These slots do not count requests at their end.
+    pub unfinished: BTreeSet<Slot>,
+    /// Nobody sends anything.
+    pub silent: bool,
+    /// The pods of this slot do not end when they are taken away.
+    pub lingers: Option<Slot>,
 }
 
 /// Makes the status of a route that the gateway has accepted.
