@@ -40,6 +40,8 @@ mod tests_cleanup;
 #[cfg(test)]
 mod tests_drain;
 #[cfg(test)]
+mod tests_glass;
+#[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
 mod tests_life;
