@@ -88,6 +88,8 @@ pub enum Verb {
     Promote(MoveArgs),
     /// Wait for the old version's drain proof, then retire it and remove the managed routes.
     Finish(FinishArgs),
+    /// Delete the routes that an ended release has left behind and that serve nobody.
+    Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
     /// Say which configuration holds, and where each value comes from.
@@ -236,6 +238,14 @@ pub struct ReasonArgs {
     /// Why; it is shown to everybody and journaled.
     #[arg(default_value = "no reason given")]
     pub reason: String,
+}
+
+/// What `cleanup` takes.
+#[derive(Clone, Debug, Args)]
+pub struct CleanupArgs {
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
 }
 
 /// What `approve` takes.

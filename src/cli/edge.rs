@@ -124,6 +124,7 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let answers = Answers { yes: args.yes, take: None };
             act(&settings, Command::Approve { ring: args.ring }, answers).await
         }
+        Some(Verb::Cleanup(args)) => act(&settings, Command::Cleanup, Answers { yes: args.yes, take: None }).await,
         // Printed before there was a runtime.
         Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
             Ok(Code::Ok)

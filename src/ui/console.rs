@@ -253,6 +253,8 @@ impl Ui {
             Action::Next => return self.confirm(Command::Next { accept_no_traffic: None }),
             Action::Promote => return self.confirm(Command::Promote { accept_no_traffic: None }),
             Action::Finish => return self.confirm(Command::Finish),
+            Action::Force => return self.confirm(Command::Force { reason: String::new() }),
+            Action::Cleanup => return self.confirm(Command::Cleanup),
             Action::Resume => return self.confirm(Command::Resume),
             Action::Rollback => return self.confirm(Command::Rollback { reason: text::BY_KEY.to_owned() }),
             Action::Take => return self.confirm(Command::Take { reason: String::new() }),

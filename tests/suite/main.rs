@@ -2,6 +2,7 @@
 
 mod cli;
 mod docs;
+mod gateway;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]
