@@ -1,10 +1,11 @@
 //! Where the program begins and ends: runtime, logs, last words, exit code.
 
 use super::args::{
-    Cli, ConfigVerb, FinishArgs, Format, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb,
+    Cli, ConfigVerb, FinishArgs, Format, InitArgs, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs,
+    StatusArgs, Verb,
 };
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, keymap, machine, manifests, open, pages, serve, status};
+use super::{Answers, Demo, break_glass, carry_out, init, keymap, machine, manifests, open, pages, serve, status};
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
 use crate::core::{Command, Setup, View};
@@ -12,7 +13,7 @@ use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
 use crate::ui::{RoundTrip, Safe, Ui};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +130,7 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
         Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
             Ok(Code::Ok)
         }
+        Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
 
@@ -197,6 +199,19 @@ async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<
 /// Adds where the release stands to what went wrong.
 fn with_state(failure: Failure, view: &View) -> Failure {
     Failure { text: format!("{}\n{}", failure.text, runtime::state_in_words(view)), ..failure }
+}
+
+async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure> {
+    let client = open::looking(settings).await?;
+    let url = settings.metrics.as_ref().map(|(url, _)| url.clone());
+    let ask = init::wanted(args, client.namespace(), settings.plan.clone(), url)?;
+    let adoption = init::init(&client, &ask).await?;
+    let text = match &args.output {
+        Some(folder) => init::write(&adoption, folder)?,
+        None => init::stream(&adoption),
+    };
+    let text = if io::stdout().is_terminal() { init::for_terminal(&text) } else { text };
+    print(&text).map(|()| Code::Ok)
 }
 
 fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {

@@ -127,11 +127,11 @@ fn slot_versions(
         // Missing Deployments are findings of the preflight.
         return None;
     };
-    let Some(version) = serving.version.clone() else {
+    let Some(version) = serving.running().map(str::to_owned) else {
         findings.push(Finding::refuse(
             "slot.no-version",
             format!(
-                "the pod template of Deployment {} has no label app.kubernetes.io/version: set it, so that the old version has a name",
+                "neither Deployment {0} nor its pod template has the label app.kubernetes.io/version, so the old version has no name: kubectl label deployment {0} app.kubernetes.io/version=VERSION, which restarts nothing",
                 pair(active)
             ),
         ));

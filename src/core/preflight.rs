@@ -108,11 +108,11 @@ fn objects(world: &World, plan: &Plan, findings: &mut Vec<Finding>) {
             ),
         ));
     }
-    if world.pods(active).next().is_none() {
+    if world.pods(&plan.component, active).next().is_none() {
         findings.push(Finding::refuse(
             "slot.no-label",
             format!(
-                "no pod carries the label pilothouse.dev/slot={active}: add it to the pod template of Deployment {}, so that its drain can be proven",
+                "no pod belongs to slot {active}: none carries the label pilothouse.dev/slot={active}, and the selector of Deployment {} alone selects none without it",
                 plan.component.pair(active).deployment
             ),
         ));

@@ -1,5 +1,7 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
+mod adopting;
+mod adoption;
 mod cli;
 mod docs;
 mod gateway;
