@@ -52,6 +52,8 @@ mod tests_protocol;
 #[cfg(test)]
 mod tests_settle;
 #[cfg(test)]
+mod tests_verify;
+#[cfg(test)]
 mod tests_walk;
 mod track;
 mod view;
