@@ -32,6 +32,8 @@ mod tests;
 #[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
+mod tests_metrics;
+#[cfg(test)]
 mod tests_protocol;
 #[cfg(test)]
 mod tests_walk;

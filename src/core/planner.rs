@@ -304,7 +304,7 @@ impl Planner<'_> {
             Verified::Yes { seen, silent } => {
                 Next::Do(Step::Enter(Phase::Baking, format!("{seen} seen, {silent} silent")))
             }
-            Verified::Waiting(why) => Next::Wait(why),
+            Verified::Waiting(why) | Verified::Unseen(why) => Next::Wait(why),
             Verified::NotLive(what) => Next::Do(Step::Block(BlockedKind::NotLive, what)),
             Verified::BadStatus(what) => Next::Do(Step::Block(BlockedKind::BadStatus, what)),
         }

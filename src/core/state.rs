@@ -312,6 +312,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Metrics(batch) => {
             let interval = state.plan.as_ref().and_then(|plan| plan.metrics.interval);
             state.evidence.take(&batch, interval);
+            state.evidence.note_starts(&state.world);
         }
         Event::Gates { at, answers } => state.gates.take(at, answers),
         Event::Identity(identity) => state.identity = identity,

@@ -77,6 +77,8 @@ pub struct PodView {
     pub restarts: u64,
     /// What a waiting container says, such as `ImagePullBackOff`.
     pub waiting: Option<String>,
+    /// When the youngest of its running containers started; its counters began at zero then, or later.
+    pub started: Option<Timestamp>,
 }
 
 /// A Deployment, reduced to what decisions need.
@@ -288,6 +290,11 @@ impl World {
             && self.all(ResourceKind::Deployment).all(|other| name_of(other) == deployment || !takes(other))
     }
 
+    /// Returns a pod by name.
+    pub fn pod(&self, name: &str) -> Option<&PodView> {
+        self.pods.get(name)
+    }
+
     /// Reads the Deployment of a slot.
     pub fn deployment(&self, component: &Component, slot: Slot) -> Option<DeploymentView> {
         self.get(ResourceKind::Deployment, &component.pair(slot).deployment).map(deployment_view)
@@ -387,6 +394,7 @@ fn pod_view(pod: &Value) -> PodView {
         killed: statuses.iter().any(|s| s["state"]["terminated"]["exitCode"].as_i64() == Some(137)),
         restarts: statuses.iter().filter_map(|s| s["restartCount"].as_u64()).sum(),
         waiting: statuses.iter().find_map(|s| s["state"]["waiting"]["reason"].as_str()).map(str::to_owned),
+        started: statuses.iter().filter_map(|s| s["state"]["running"]["startedAt"].as_str()?.parse().ok()).max(),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
             | Phase::Cleaning
             | Phase::Promoted
     );
-    let proof = drain_proof(&scope, &state.evidence, at, side, off.then_some(at));
+    let proof = drain_proof(&scope, &state.evidence, at, side);
     let inflight = state.evidence.inflight(slot);
     let missing = match &proof {
         Proof::NotProven(missing) => missing.clone(),

@@ -1,14 +1,15 @@
 //! What the small cluster begins with.
 
-use crate::model::ResourceKind;
+use crate::model::{ResourceKind, Slot, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A pod that runs and is ready.
-pub fn pod(name: &str, slot: &str) -> Value {
+pub fn pod(name: &str, slot: &str, now: Timestamp) -> Value {
     json!({
         "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
         "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
-            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
+            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": { "startedAt": now.to_string() } } }] },
     })
 }
 
@@ -56,15 +57,21 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
     ]
 }
 
-/// What is wrong with a slot.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is wrong.
+#[derive(Clone, Debug, Default)]
 pub struct Ill {
-    /// Its scrapes fail.
-    pub down: Option<crate::model::Slot>,
-    /// Requests go on starting there, whatever the routes say.
-    pub stray: Option<crate::model::Slot>,
-    /// Its pods are not ready.
-    pub unready: Option<crate::model::Slot>,
+    /// The scrapes of this slot fail.
+    pub down: Option<Slot>,
+    /// Requests go on starting on this slot, whatever the routes say.
+    pub stray: Option<Slot>,
+    /// The pods of this slot are not ready.
+    pub unready: Option<Slot>,
+    /// These slots do not count requests at their start.
+    pub uncounted: BTreeSet<Slot>,
+    /// These slots do not count requests at their end.
+    pub unfinished: BTreeSet<Slot>,
+    /// Nobody sends anything.
+    pub silent: bool,
 }
 
 /// Makes the status of a route that the gateway has accepted.
