@@ -68,23 +68,39 @@ pub(super) fn captures(base: &Value, others: &[&Value], header: &str) -> Vec<Fin
 }
 
 /// Refuses managed routes of another release of this base: an older one wins equal matches without any sign in status.
-pub(super) fn left_over(base: &Value, others: &[&Value]) -> Vec<Finding> {
-    let names: Vec<String> = others
-        .iter()
-        .filter(|other| base_of(other) == Some(name_of(base)))
-        .map(|other| name_of(other).to_owned())
-        .collect();
-    if names.is_empty() {
+pub(super) fn left_over(base: &Value, others: &[&Value], header: &str) -> Vec<Finding> {
+    let routes: Vec<&Value> = others.iter().copied().filter(|other| base_of(other) == Some(name_of(base))).collect();
+    if routes.is_empty() {
         return Vec::new();
     }
+    let names: Vec<String> = routes.iter().map(|route| name_of(route).to_owned()).collect();
+    let (idle, live): (Vec<&Value>, Vec<&Value>) = routes.into_iter().partition(|route| is_placeholder_only(route, header));
+    let idle: Vec<&str> = idle.into_iter().map(name_of).collect();
+    let live: Vec<String> = live.into_iter().map(|route| name_of(route).to_owned()).collect();
     vec![Finding::refuse(
         "route.left-over",
         format!(
-            "managed routes of another release of {} are still there: {}; remove them first (they serve nobody when all their matches are placeholders)",
+            "managed routes of another release of {} are still there and would win over new ones without a sign: {}; {}",
             name_of(base),
-            some_of(&names)
+            some_of(&names),
+            cleanup(&idle, &live)
         ),
     )]
+}
+
+/// Says how left-over routes are removed without cutting anything: only one that takes no request may be deleted.
+fn cleanup(idle: &[&str], live: &[String]) -> String {
+    let mut says = Vec::new();
+    if !idle.is_empty() {
+        says.push(format!("remove those that take no request: kubectl delete httproute {}", idle.join(" ")));
+    }
+    if !live.is_empty() {
+        says.push(format!(
+            "{} may still take requests: finish or roll back the release it belongs to (kubectl get releases)",
+            some_of(live)
+        ));
+    }
+    says.join("; ")
 }
 
 /// Refuses other routes with a match equal to one of ours: some gateways then drop the whole newer rule, other
@@ -121,13 +137,25 @@ pub(super) fn equal_matches(
     others.iter().filter_map(refusal).collect()
 }
 
+/// Tells whether every match of a route carries a placeholder of some release, so that it takes no request.
+fn is_placeholder_only(route: &Value, header: &str) -> bool {
+    // `ph-`, 16 hexadecimal digits of the release, route and rule: no customer is called so.
+    let is_placeholder = |value: &str| {
+        let digits = value.strip_prefix("ph-").and_then(|rest| rest.split_once('-')).map_or("", |(digits, _)| digits);
+        digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let matches = all_matches(route);
+    !matches.is_empty()
+        && matches.iter().all(|m| m.header(header).is_some_and(|c| !c.regex && is_placeholder(&c.value)))
+}
+
 /// Returns how the placeholder values of a release start.
 pub(super) fn placeholder_start(placeholder: &str) -> String {
     format!("ph-{placeholder}-")
 }
 
 /// Joins texts for a sentence: the first few, then a count.
-pub(super) fn some_of(texts: &[String]) -> String {
+pub fn some_of(texts: &[String]) -> String {
     let shown = texts.iter().take(NAMED).map(String::as_str).collect::<Vec<&str>>().join(", ");
     match texts.len().saturating_sub(NAMED) {
         0 => shown,
