@@ -3,6 +3,7 @@
 mod check;
 mod manifests;
 mod plan;
+mod providers;
 mod release;
 
 pub use check::{check_plan, profile_names};
@@ -10,6 +11,10 @@ pub use manifests::{RbacNames, crds, manifests};
 pub use plan::{
     AuthSpec, ComponentSpec, CustomersFrom, CustomersSpec, DeploySpec, DrainSpec, GateSpec, IdentifiedBy,
     MetricsSourceSpec, MetricsSpec, PromoteSpec, RingSpec, RolloutPlan, RolloutPlanSpec, RolloutPlanStatus,
+};
+pub use providers::{
+    Clusters, KnownKind, PROVIDERS, Pattern, PolicyKind, Provider, Setting, UNKNOWN, known_parameters, known_policies,
+    provider,
 };
 pub use release::{
     Act, ApprovalRecord, Before, Blocked, BlockedKind, Cells, Commit, Driver, Frozen, Hold, Intent, JournalRecord,

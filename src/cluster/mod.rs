@@ -8,7 +8,9 @@ mod follow;
 mod identity;
 mod read;
 mod read_only;
+mod rights;
 mod stream;
+mod survey;
 mod watch;
 mod wire;
 mod write;
@@ -18,6 +20,8 @@ pub use connect::{ConnectError, Connected, Target, connect};
 pub use identity::identity;
 pub use read::read;
 pub use read_only::{ReadOnly, Refused};
+pub use rights::{NoReview, ReviewClient, rights};
+pub use survey::survey;
 pub use watch::{WatchSpec, Watches, watch};
 pub use write::write;
 

@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod evidence;
 mod freeze;
+mod gateway;
 pub mod glass;
 mod guard;
 mod ids;
@@ -21,9 +22,11 @@ mod preflight;
 mod preview;
 mod proof;
 mod record;
+mod rights;
 mod scope;
 mod show;
 mod state;
+mod survey;
 mod task;
 #[cfg(test)]
 mod testbed;
@@ -46,9 +49,11 @@ pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use record::is_chained;
+pub use rights::{Allowed, Right, needed};
 pub use state::{Setup, State, preview, update, view};
+pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::World;

@@ -59,12 +59,13 @@ impl<'a> Draft<'a> {
             return ("Start a release?".into(), Confirm::Yes);
         }
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.refusals.extend(guard::surveyed(self.state, self.now));
         self.busy();
         let Some(request) = StartRequest::of(self.state, command) else {
             self.refuse("start.what", "name a version, or choose a proposed release");
             return ("Start a release?".into(), Confirm::Yes);
         };
-        for finding in preflight(self.state, &request) {
+        for finding in preflight(self.state, self.now, &request) {
             match finding.level {
                 Level::Refuse => self.refusals.push(Refusal::new(&finding.check, finding.text)),
                 Level::Warn => self.fact("warning", finding.text, Tone::Warn),

@@ -45,12 +45,19 @@ pub type Allowed = (Right, Option<bool>);
 pub struct Rights {
     asked: Option<(Timestamp, Vec<Right>)>,
     answers: Vec<Allowed>,
+    rounds: u64,
 }
 
 impl Rights {
     /// Takes in answers.
     pub fn take(&mut self, answers: Vec<Allowed>) {
         self.answers = answers;
+        self.rounds += 1;
+    }
+
+    /// Counts the rounds of answers that came.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
     }
 
     /// Returns the answers; empty while none has come.

@@ -74,6 +74,9 @@ pub struct State {
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
+    pub(super) surveys: super::survey::Surveys,
+    pub(super) rights: super::rights::Rights,
+    pub(super) standing: super::preflight::Standing,
     pub(super) leaving: bool,
 }
 
@@ -227,6 +230,7 @@ impl State {
             .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
+        super::preflight::refresh(self, now);
     }
 
     fn refresh_plan(&mut self) {
@@ -318,12 +322,16 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Rights(answers) => state.rights.take(answers),
+        Event::Survey(survey) => state.surveys.take(now, *survey),
+        Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
-    super::poll::wants(state, &mut effects);
+    super::poll::wants(state, now, &mut effects);
+    super::survey::wants(state, now, &mut effects);
     effects
 }
 

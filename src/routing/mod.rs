@@ -24,7 +24,7 @@ mod fixture;
 #[cfg(test)]
 mod properties;
 
-pub use backend::{active_slot, backends, slot_rules, weights_of};
+pub use backend::{active_slot, backends, gateways_of, slot_rules, weights_of};
 pub use check::check;
 pub use facts::{RuleLimit, rule_limits, rule_ports};
 pub use layout::{Install, Layout, ManagedRoute, compile};

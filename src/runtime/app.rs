@@ -3,7 +3,8 @@
 use super::engine::Engine;
 use super::painter::Painter;
 use super::{Clock, Links};
-use crate::core::{Event, Setup, View};
+use crate::core::{Command, Event, Setup, View};
+use crate::model::Span;
 use crate::ui::{Ask, Ui};
 use crossterm::event::Event as TerminalEvent;
 use futures::{Stream, StreamExt};
@@ -18,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 const FRAME: Duration = Duration::from_millis(100);
 /// Between two pictures while keys arrive.
 const KEY_FRAME: Duration = Duration::from_millis(15);
+
+/// How old the survey of Gateways and policies may be while a start is looked at.
+const SURVEY: Span = Span::seconds(30);
 
 /// Where pictures go.
 pub struct Screen {
@@ -151,9 +155,13 @@ impl App {
     }
 
     fn paint(&mut self) -> io::Result<()> {
+        let wanted = self.ui.wanted_preview();
+        if matches!(wanted, Some(Command::Start { .. })) {
+            self.engine.survey(SURVEY);
+        }
         self.view = self.engine.view();
         super::words::note(&self.view);
-        if let Some(command) = self.ui.wanted_preview() {
+        if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
         }
         let (ui, view, now_ms) = (&mut self.ui, &self.view, elapsed_ms(self.began));

@@ -3,7 +3,7 @@
 use super::{Clock, Guard, Links};
 use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{Outcome, ResourceKind, Timestamp};
+use crate::model::{Outcome, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
@@ -130,6 +130,11 @@ impl Engine {
         core::preview(&self.state, self.now(), command)
     }
 
+    /// Says that somebody looks at what speaks against a start: what no watch brings is read if it is older than `within`.
+    pub fn survey(&mut self, within: Span) {
+        self.give(Event::SurveyWanted(within));
+    }
+
     /// Stops forward work, releases the lease, and gives what is under way at most two seconds.
     pub async fn leave(&mut self) {
         self.give(Event::Leaving);
@@ -170,6 +175,21 @@ impl Engine {
                     self.unheard.insert(Source::Gates);
                 }
                 self.metrics = Some(self.links.poll(*request, self.post.clone()));
+            }
+            Effect::Rights(rights) => {
+                let (answers, post) = (self.links.rights(rights), self.post.clone());
+                self.tasks.spawn(async move {
+                    // The inbox is gone only when the console is.
+                    let _ = post.send(Event::Rights(answers.await)).await;
+                });
+            }
+            Effect::Survey(request) => {
+                // It writes nothing and nobody waits for it at the end, so it goes beside the lanes.
+                let (survey, post) = (self.links.survey(*request), self.post.clone());
+                self.tasks.spawn(async move {
+                    // The inbox is gone only when the console is.
+                    let _ = post.send(Event::Survey(Box::new(survey.await))).await;
+                });
             }
             Effect::WatchCustomers(name) => {
                 self.customers = None;

@@ -276,11 +276,14 @@ fn customers(looked: &Looked<'_>, listed: &BTreeSet<CustomerId>) -> Vec<Finding>
         )];
     }
     let Some(active) = looked.active else { return Vec::new() };
-    let seen = looked.evidence.customers(active);
-    if listed.is_empty() || seen.is_empty() || seen.iter().any(|customer| listed.contains(customer)) {
+    if listed.is_empty() || looked.evidence.customers(active).any(|customer| listed.contains(customer)) {
         return Vec::new();
     }
-    let some: Vec<String> = seen.iter().map(ToString::to_string).collect();
+    let seen: BTreeSet<&CustomerId> = looked.evidence.customers(active).collect();
+    let some: Vec<String> = seen.into_iter().map(ToString::to_string).collect();
+    if some.is_empty() {
+        return Vec::new();
+    }
     vec![Finding::warn(
         "metrics.unknown-customers",
         format!(

@@ -30,6 +30,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         way_out: advice::way_out(state),
         proposed: panels::proposed(state),
         findings: state.findings.clone(),
+        preflight: super::preflight::shown(state, now),
         notices: state.notices.iter().cloned().collect(),
         running: state.running.clone(),
         blocked: blocked(state, now),
@@ -115,6 +116,11 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
         Command::Take { reason: String::new() },
     ]
     .into_iter()
-    .map(|command| (command.action(), super::preview::preview(state, now, &command).refusals))
+    .map(|command| {
+        let mut refusals = super::preview::preview(state, now, &command).refusals;
+        // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
+        refusals.retain(|refusal| refusal.rule != super::survey::STALE);
+        (command.action(), refusals)
+    })
     .collect()
 }

@@ -1,8 +1,8 @@
 //! Requests keep their order, and a console that leaves does not wait for ever.
 
 use super::*;
-use crate::core::{Found, Identity, MetricsRequest, ReadFailure, Verb, Write};
-use crate::model::{Authentication, Direction, MetricsEndpoint, MetricsSource, Outcome, ResourceRef, Span};
+use crate::core::{Allowed, Found, Identity, MetricsRequest, ReadFailure, Right, Survey, SurveyRequest, Verb, Write};
+use crate::model::{Authentication, Direction, MetricsEndpoint, MetricsSource, Outcome, ResourceRef};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -72,6 +72,19 @@ impl Links for World {
         async move {
             notebook.note(format!("read {read:?}").chars().take(8).collect::<String>());
             Ok(Found::Missing)
+        }
+        .boxed()
+    }
+
+    fn rights(&self, rights: Vec<Right>) -> BoxFuture<'static, Vec<Allowed>> {
+        async move { rights.into_iter().map(|right| (right, Some(true))).collect() }.boxed()
+    }
+
+    fn survey(&self, request: SurveyRequest) -> BoxFuture<'static, Survey> {
+        let notebook = self.0.clone();
+        async move {
+            notebook.note(format!("survey of {} gateways", request.gateways.len()));
+            Survey::default()
         }
         .boxed()
     }
