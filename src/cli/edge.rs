@@ -2,10 +2,11 @@
 
 use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, machine, manifests, open, status};
+use super::{Answers, Demo, break_glass, carry_out, doctor, machine, manifests, open, status};
 use crate::api::Commit;
 use crate::config::{self, Settings};
 use crate::core::{Command, Setup, View};
+use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
 use crate::ui::{Safe, Ui};
@@ -47,16 +48,19 @@ fn start(cli: Cli) -> Result<Code, Failure> {
         let text = manifests::print(cli.cluster.plan.as_deref(), cli.cluster.namespace.as_deref())?;
         return print(&text).map(|()| Code::Ok);
     }
-    let settings = config::load(&cli.wanted(), &machine::surroundings()).map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        Failure::new(Code::Configuration, lines.join("\n"))
-    })?;
+    let is_doctor = matches!(cli.verb, Some(Verb::Doctor(_)));
+    let (settings, mistakes) = match config::load(&cli.wanted(), &machine::surroundings()) {
+        Ok(settings) => (settings, Vec::new()),
+        // What is wrong with the files is a part of what doctor tells.
+        Err(mistakes) if is_doctor => (doctor::without_files(&cli.wanted()).map_err(wrong)?, mistakes),
+        Err(mistakes) => return Err(wrong(mistakes)),
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Fault, format!("start the runtime: {error}")))?;
-    let result = tokio.block_on(dispatch(cli, settings));
+    let result = tokio.block_on(dispatch(cli, settings, mistakes));
     if let Err(failure) = &result {
         tracing::warn!(code = failure.code as u8, "{failure}");
     }
@@ -65,7 +69,12 @@ fn start(cli: Cli) -> Result<Code, Failure> {
     result
 }
 
-async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
+fn wrong(mistakes: Vec<Finding>) -> Failure {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    Failure::new(Code::Configuration, lines.join("\n"))
+}
+
+async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
         Some(Verb::Watch) => console(settings, true).await,
@@ -75,6 +84,14 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await
+        }
+        Some(Verb::Doctor(args)) => {
+            let report = doctor::run(&settings, mistakes, &signals()?).await?;
+            print(&match args.output {
+                Format::Text => report.text(),
+                Format::Json => written(&report)?,
+            })?;
+            Ok(report.code())
         }
         Some(Verb::Status(args)) => look(&settings, &args).await,
         Some(Verb::Start(args)) => {
@@ -142,12 +159,14 @@ async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
     let view: View = engine.view();
     let output = match args.output {
         Format::Text => status::text(&view),
-        Format::Json => {
-            status::json(&view).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))?
-        }
+        Format::Json => written(&view)?,
     };
     print(&output)?;
     Ok(code::of_state(&view, is_complete))
+}
+
+fn written<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
+    status::json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
 }
 
 async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {

@@ -3,6 +3,7 @@
 mod args;
 mod code;
 mod demo;
+mod doctor;
 mod edge;
 mod glass;
 mod machine;
@@ -14,6 +15,7 @@ mod verb;
 pub use args::{Cli, ClusterArgs, DemoArgs, Format, ForwardArgs, LookArgs, Verb};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
+pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
 pub use edge::main;
 pub use glass::break_glass;
 pub use status::{json, text};

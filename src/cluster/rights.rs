@@ -95,8 +95,11 @@ mod tests {
             }
         });
         let client = DriveClient::from_client(client, "shop");
-        let asked =
-            vec![right(ResourceKind::Deployment, "shop-b"), right(ResourceKind::HTTPRoute, ""), right(ResourceKind::Pod, "silent")];
+        let asked = vec![
+            right(ResourceKind::Deployment, "shop-b"),
+            right(ResourceKind::HTTPRoute, ""),
+            right(ResourceKind::Pod, "silent"),
+        ];
         let answers: Vec<Option<bool>> =
             rights(Some(&client), asked.clone()).await.into_iter().map(|(_, yes)| yes).collect();
         assert_eq!(answers, [Some(true), Some(false), None]);
@@ -105,11 +108,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_for_reviews_sends_nothing_else() {
-        let client = ReviewClient::from_client(route(|_| (201, json!({"status": {"allowed": true}}).to_string())), "shop");
+        let client =
+            ReviewClient::from_client(route(|_| (201, json!({"status": {"allowed": true}}).to_string())), "shop");
         assert_eq!(client.rights(vec![right(ResourceKind::Pod, "p")]).await[0].1, Some(true));
-        for (method, path) in [("GET", ACCESS_REVIEWS), ("POST", "/api/v1/namespaces/shop/pods"), ("DELETE", SELF_REVIEWS)] {
-            let request =
-                http::Request::builder().method(method).uri(path).body(kube::client::Body::empty()).unwrap();
+        for (method, path) in
+            [("GET", ACCESS_REVIEWS), ("POST", "/api/v1/namespaces/shop/pods"), ("DELETE", SELF_REVIEWS)]
+        {
+            let request = http::Request::builder().method(method).uri(path).body(kube::client::Body::empty()).unwrap();
             let refused = client.client.send(request).await.unwrap_err();
             assert!(refused.to_string().contains("only asks what we may do"), "{refused}");
         }

@@ -340,6 +340,11 @@ pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Previ
     super::preview::preview(state, now, command)
 }
 
+/// Returns the plan in force: the frozen one of the release under way, else the live one.
+pub fn plan(state: &State) -> Option<&Plan> {
+    state.plan.as_ref()
+}
+
 /// Computes what the screens show.
 pub fn view(state: &State, now: Timestamp) -> super::View {
     super::show::view(state, now)

@@ -74,7 +74,8 @@ pub(super) fn left_over(base: &Value, others: &[&Value], header: &str) -> Vec<Fi
         return Vec::new();
     }
     let names: Vec<String> = routes.iter().map(|route| name_of(route).to_owned()).collect();
-    let (idle, live): (Vec<&Value>, Vec<&Value>) = routes.into_iter().partition(|route| is_placeholder_only(route, header));
+    let (idle, live): (Vec<&Value>, Vec<&Value>) =
+        routes.into_iter().partition(|route| is_placeholder_only(route, header));
     let idle: Vec<&str> = idle.into_iter().map(name_of).collect();
     let live: Vec<String> = live.into_iter().map(|route| name_of(route).to_owned()).collect();
     vec![Finding::refuse(

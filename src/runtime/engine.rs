@@ -3,7 +3,7 @@
 use super::{Clock, Guard, Links};
 use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{Outcome, ResourceKind, Span, Timestamp};
+use crate::model::{Outcome, Plan, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
@@ -123,6 +123,11 @@ impl Engine {
     /// Computes what the screens show now.
     pub fn view(&self) -> View {
         core::view(&self.state, self.now())
+    }
+
+    /// Returns the plan in force; `None` while none can be read.
+    pub fn plan(&self) -> Option<&Plan> {
+        core::plan(&self.state)
     }
 
     /// Says what a command would do now.

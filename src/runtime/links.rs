@@ -1,7 +1,9 @@
 //! Where effects go: the seam between the loop and the adapters of cluster and metrics.
 
 use crate::cluster::{self, DriveClient, ReadClient, WatchSpec};
-use crate::core::{Allowed, Event, Found, Identity, MetricsRequest, Read, ReadFailure, Right, Survey, SurveyRequest, Write};
+use crate::core::{
+    Allowed, Event, Found, Identity, MetricsRequest, Read, ReadFailure, Right, Survey, SurveyRequest, Write,
+};
 use crate::metrics::{self, Poller};
 use crate::model::{Authentication, MetricsEndpoint, Outcome, Rejection, ResourceKind, Span, Timestamp};
 use futures::FutureExt;

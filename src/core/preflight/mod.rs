@@ -254,7 +254,8 @@ fn sources(state: &State) -> Vec<u64> {
 }
 
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.check.cmp(&b.check)).then_with(|| a.text.cmp(&b.text)));
+    findings
+        .sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.check.cmp(&b.check)).then_with(|| a.text.cmp(&b.text)));
     findings.dedup();
     findings
 }

@@ -9,7 +9,9 @@ pub fn autoscalers(looked: &Looked<'_>) -> Vec<Finding> {
     if let Some(why) = looked.world.source(ResourceKind::HorizontalPodAutoscaler).failed {
         return vec![Finding::note(
             "hpa.unchecked",
-            format!("HorizontalPodAutoscalers are not checked ({why}): one that shrinks a slot during a release would end pods with open work"),
+            format!(
+                "HorizontalPodAutoscalers are not checked ({why}): one that shrinks a slot during a release would end pods with open work"
+            ),
         )];
     }
     let Some(wanted) = looked.active.and_then(|active| replicas_of(looked.deployment(active)?)) else {
@@ -46,7 +48,9 @@ pub fn scaled_objects(looked: &Looked<'_>) -> Vec<Finding> {
     if let Some(why) = answer.unknown() {
         return vec![Finding::note(
             "keda.unchecked",
-            format!("ScaledObjects of KEDA are not checked ({why}): one that scales a slot would undo what a release sets"),
+            format!(
+                "ScaledObjects of KEDA are not checked ({why}): one that scales a slot would undo what a release sets"
+            ),
         )];
     }
     let finding = |object: &Value| {
@@ -79,14 +83,15 @@ pub fn budgets(looked: &Looked<'_>) -> Vec<Finding> {
     if let Some(why) = answer.unknown() {
         return vec![Finding::note(
             "pdb.unchecked",
-            format!("PodDisruptionBudgets are not checked ({why}): whether a node drain may take a whole slot is not known"),
+            format!(
+                "PodDisruptionBudgets are not checked ({why}): whether a node drain may take a whole slot is not known"
+            ),
         )];
     }
     let budgets = answer.value().map_or(&[][..], Vec::as_slice);
     let template = |slot: Slot| looked.deployment(slot).map(|object| &object["spec"]["template"]["metadata"]["labels"]);
-    let covers = |budget: &Value, slot: Slot| {
-        template(slot).is_some_and(|labels| selects(&budget["spec"]["selector"], labels))
-    };
+    let covers =
+        |budget: &Value, slot: Slot| template(slot).is_some_and(|labels| selects(&budget["spec"]["selector"], labels));
     let mut findings = Vec::new();
     for budget in budgets {
         if Slot::ALL.into_iter().all(|slot| covers(budget, slot)) {

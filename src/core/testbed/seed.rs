@@ -32,7 +32,10 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
     let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
     let service = |name: &str, slot: &str| {
         let ports = json!([{ "port": 80, "targetPort": 8080 }]);
-        (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": { "selector": { "pilothouse.dev/slot": slot }, "ports": ports } }))
+        (
+            ResourceKind::Service,
+            json!({ "metadata": { "name": name }, "spec": { "selector": { "pilothouse.dev/slot": slot }, "ports": ports } }),
+        )
     };
     vec![
         service("shop-a", "a"),
