@@ -101,6 +101,9 @@ pub struct DemoArgs {
     /// Everything random follows from it; the scenario's own when absent.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Run the cluster alone, for kubectl and other programs: prints the path of a kubeconfig and serves until interrupted.
+    #[arg(long)]
+    pub serve: bool,
 }
 
 /// What `status` takes.

@@ -2,7 +2,7 @@
 
 use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, doctor, machine, manifests, open, status};
+use super::{Answers, Demo, break_glass, carry_out, doctor, machine, manifests, open, serve, status};
 use crate::api::Commit;
 use crate::config::{self, Settings};
 use crate::core::{Command, Setup, View};
@@ -81,6 +81,9 @@ async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Resul
         Some(Verb::Demo(args)) => {
             let mut scenario = super::scenario(&args.scenario)?;
             scenario.seed = args.seed.unwrap_or(scenario.seed);
+            if args.serve {
+                return serve::until_interrupted(&scenario, print).await;
+            }
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await

@@ -9,6 +9,7 @@ mod glass;
 mod machine;
 mod manifests;
 mod open;
+mod serve;
 mod status;
 mod verb;
 

@@ -4,7 +4,7 @@ use super::freeze::{StartRequest, free_name, membership};
 use super::preflight::{no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
-use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, Timestamp};
+use crate::model::{Approval, Environment, Finding, Level, Phase, Refusal, Side, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// Says what a command would do, how it is confirmed, and everything that speaks against it.
@@ -65,13 +65,9 @@ impl<'a> Draft<'a> {
             self.refuse("start.what", "name a version, or choose a proposed release");
             return ("Start a release?".into(), Confirm::Yes);
         };
-        for finding in preflight(self.state, self.now, &request) {
-            match finding.level {
-                Level::Refuse => self.refusals.push(Refusal::new(&finding.check, finding.text)),
-                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
-                Level::Note => self.fact("note", finding.text, Tone::Plain),
-            }
-        }
+        let (refused, others): (Vec<Finding>, Vec<Finding>) =
+            preflight(self.state, self.now, &request).into_iter().partition(|finding| finding.level == Level::Refuse);
+        self.refusals.extend(refused.into_iter().map(|finding| Refusal::new(&finding.check, finding.text)));
         let version = request.version.to_string();
         if let Some(plan) = &self.state.plan {
             let name =
@@ -95,8 +91,25 @@ impl<'a> Draft<'a> {
             Tone::Good,
         );
         self.fact("way back", "R rolls back; no customer has to move".into(), Tone::Plain);
+        self.findings(others);
         let confirm = self.typed(&version);
         (format!("Start release {version}?"), confirm)
+    }
+
+    /// Shows what does not refuse a start; where something does, that alone matters.
+    fn findings(&mut self, others: Vec<Finding>) {
+        if !self.refusals.is_empty() {
+            return;
+        }
+        let (warnings, notes): (Vec<Finding>, Vec<Finding>) =
+            others.into_iter().partition(|finding| finding.level == Level::Warn);
+        for warning in warnings {
+            self.fact("warning", warning.text, Tone::Warn);
+        }
+        if !notes.is_empty() {
+            let text = format!("{} worth knowing, in the preflight and in pilothouse doctor", notes.len());
+            self.fact("notes", text, Tone::Plain);
+        }
     }
 
     fn hold(&mut self, reason: &str) -> (String, Confirm) {

@@ -1,6 +1,7 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
 mod cli;
+mod doctor;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]

@@ -85,6 +85,26 @@ impl Resource {
         qualify(self.kind, self.group)
     }
 
+    /// Tells whether `/scale` reads and writes its replicas.
+    pub fn scales(&self) -> bool {
+        matches!(self.plural, "deployments" | "replicasets")
+    }
+
+    /// Tells whether it has this subresource.
+    pub fn has(&self, sub: &str) -> bool {
+        match sub {
+            "status" => self.status,
+            "scale" => self.scales(),
+            "log" => self.plural == "pods",
+            _ => false,
+        }
+    }
+
+    /// Tells whether `kubectl get all` shows it.
+    pub fn is_in_all(&self) -> bool {
+        matches!(self.plural, "pods" | "services" | "deployments" | "replicasets" | "horizontalpodautoscalers")
+    }
+
     /// Returns the path prefix of its group and version: `/api/v1` or `/apis/GROUP/VERSION`.
     pub fn prefix(&self) -> String {
         if self.group.is_empty() {
@@ -136,6 +156,8 @@ pub static CONFIG_MAPS: Resource =
 /// Namespaces.
 pub static NAMESPACES: Resource =
     Resource::new("", "v1", ["namespaces", "namespace", "Namespace"]).short(&["ns"]).global().ungenerated();
+/// Nodes.
+pub static NODES: Resource = Resource::new("", "v1", ["nodes", "node", "Node"]).short(&["no"]).global().ungenerated();
 /// Events.
 pub static EVENTS: Resource = Resource::new("", "v1", ["events", "event", "Event"]).short(&["ev"]).plain();
 /// EndpointSlices.
@@ -167,10 +189,11 @@ pub static DEFINITIONS: Resource = Resource::new(
 .global();
 
 /// Every resource, the core group first.
-pub static ALL: [&Resource; 17] = [
+pub static ALL: [&Resource; 18] = [
     &CONFIG_MAPS,
     &EVENTS,
     &NAMESPACES,
+    &NODES,
     &PODS,
     &SERVICES,
     &DEFINITIONS,

@@ -9,7 +9,7 @@ use super::preflight;
 use crate::core::freeze::StartRequest;
 use crate::core::testbed::Bed;
 use crate::core::{Command, Event};
-use crate::model::{Batch, Family, Level, RawSeries, Reading, ResourceKind, ResourceRef, Slot, StreamKind, Timestamp};
+use crate::model::{Batch, Family, Level, RawSeries, Reading, ResourceKind, Slot, StreamKind, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
