@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
-const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics.waiting"];
+const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
 
 /// How old the survey of Gateways and policies may be when a release starts.
 const SURVEY: Span = Span::seconds(30);

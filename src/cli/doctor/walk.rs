@@ -204,14 +204,16 @@ async fn look(patient: &Patient, stop: &CancellationToken, lines: &mut Vec<Line>
 
 /// Tells whether there is nothing more to wait for.
 fn is_complete(view: &View) -> bool {
-    let is_pending = |check: &str| matches!(check, "survey.stale" | "metrics.waiting" | "metrics.interval");
+    // More samples may mend what the first answers of the metrics source lack.
+    let is_pending = |check: &str| check == "survey.stale" || check.starts_with("metrics.");
     let found = &view.preflight.findings;
     // The kinds are read one after the other, and what is found before the last one came may be wrong.
     view.header.stale.is_empty()
         && view.preflight.age == Some(0)
-        && !found.iter().any(|finding| is_pending(&finding.check))
+        && !found.iter().any(|finding| finding.level > Level::Note && is_pending(&finding.check))
         || view.preflight.age.is_none() && !view.header.release.is_empty()
-        || found.iter().any(|finding| finding.check.starts_with("plan.") && finding.level == Level::Refuse)
+        || view.preflight.age.is_some()
+            && found.iter().any(|finding| finding.check.starts_with("plan.") && finding.level == Level::Refuse)
 }
 
 fn clock(view: &View, now: crate::model::Timestamp) -> Option<Line> {

@@ -87,9 +87,25 @@ impl Standing {
     }
 }
 
+/// Tells whether every kind that findings come from has been listed, or cannot be: what was not heard of yet would look
+/// as if it did not exist.
+fn is_heard(state: &State) -> bool {
+    let is_followed = |kind: &ResourceKind| match kind {
+        ResourceKind::Lease => false,
+        ResourceKind::ConfigMap => state.watched.is_some(),
+        _ => true,
+    };
+    let is_known = |kind: ResourceKind| {
+        let source = state.world.source(kind);
+        source.listed || source.failed.is_some()
+    };
+    ResourceKind::ALL.into_iter().filter(is_followed).all(is_known)
+}
+
 /// Looks again where something has changed; called after every event.
 pub fn refresh(state: &mut State, now: Timestamp) {
-    if state.scope().is_some_and(|scope| !scope.status().phase.is_final()) {
+    let is_under_way = state.scope().is_some_and(|scope| !scope.status().phase.is_final());
+    if is_under_way || !is_heard(state) {
         state.standing.at = None;
         state.standing.findings.clear();
         return;
@@ -129,6 +145,11 @@ pub(super) struct Looked<'a> {
 impl<'a> Looked<'a> {
     fn service(&self, slot: Slot) -> Option<&'a Value> {
         self.world.get(ResourceKind::Service, &self.plan.component.pair(slot).service)
+    }
+
+    /// Says why a kind cannot be read at all; then nothing is known to be missing.
+    fn unread(&self, kind: ResourceKind) -> Option<String> {
+        self.world.source(kind).failed.filter(|_| self.world.all(kind).next().is_none())
     }
 
     fn deployment(&self, slot: Slot) -> Option<&'a Value> {

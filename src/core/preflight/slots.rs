@@ -13,6 +13,16 @@ const DEFAULT_GRACE: u64 = 30;
 /// Checks everything about the slots that can be seen without metrics, and the time their pods get to end.
 pub fn findings(looked: &Looked<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for kind in [ResourceKind::Service, ResourceKind::Deployment] {
+        let Some(why) = looked.unread(kind) else { continue };
+        findings.push(Finding::refuse(
+            "slot.unread",
+            format!(
+                "{}s cannot be read ({why}), so it is not known whether the slots are what the plan says: the role pilothouse-viewer allows it (pilothouse manifests prints it)",
+                kind.name()
+            ),
+        ));
+    }
     for slot in Slot::ALL {
         existence(looked, slot, &mut findings);
         findings.extend(selector(looked, slot));
@@ -31,13 +41,13 @@ pub fn findings(looked: &Looked<'_>) -> Vec<Finding> {
 
 fn existence(looked: &Looked<'_>, slot: Slot, findings: &mut Vec<Finding>) {
     let pair = looked.plan.component.pair(slot);
-    if looked.service(slot).is_none() {
+    if looked.service(slot).is_none() && looked.unread(ResourceKind::Service).is_none() {
         findings.push(Finding::refuse(
             "slot.no-service",
             format!("Service {} of slot {slot} does not exist: create it (pilothouse init prints it)", pair.service),
         ));
     }
-    if looked.deployment(slot).is_none() {
+    if looked.deployment(slot).is_none() && looked.unread(ResourceKind::Deployment).is_none() {
         findings.push(Finding::refuse(
             "slot.no-deployment",
             format!(

@@ -1,6 +1,10 @@
 //! Services, Deployments and their pods.
 
 use super::{cluster, deployment, said, series, set};
+use crate::core::freeze::StartRequest;
+use crate::core::preflight::preflight;
+use crate::core::testbed::Bed;
+use crate::core::{Change, Event, KubeEvent};
 use crate::model::{Batch, Family, ResourceKind, ResourceRef, Slot};
 use serde_json::{Value, json};
 
@@ -18,6 +22,24 @@ fn what_does_not_exist_is_named() {
         }),
         [
             "refused: Deployment shop-b of slot b does not exist: create it (pilothouse init prints it) [slot.no-deployment]"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_not_said_to_be_missing() {
+    let mut bed = Bed::new();
+    let desk = bed.open_desk("dana");
+    bed.run();
+    let kind = ResourceKind::Service;
+    bed.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Reset(Vec::new()) }));
+    bed.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Failed("403 Forbidden".into()) }));
+    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    let found: Vec<String> = found.iter().filter(|f| f.check.starts_with("slot.")).map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "refused: Services cannot be read (403 Forbidden), so it is not known whether the slots are what the plan says: the role pilothouse-viewer allows it (pilothouse manifests prints it) [slot.unread]"
         ]
     );
 }
