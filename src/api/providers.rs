@@ -88,6 +88,9 @@ pub struct PolicyKind {
     pub selects: bool,
 }
 
+/// The condition by which some controllers say that a weighted backend has no endpoints.
+pub const NO_ENDPOINTS: &str = "BackendsAvailable";
+
 const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 const AGC: &str = "alb.networking.azure.io";
 
@@ -106,7 +109,7 @@ pub static PROVIDERS: [Provider; 5] = [
         controllers: &[Pattern::Is("gateway.envoyproxy.io/gatewayclass-controller"), Pattern::Holds("envoyproxy.io/")],
         settle: Span::seconds(5),
         gap: Span::millis(600),
-        bad: &[("RouteRulesOverlap", "True"), ("BackendsAvailable", "False")],
+        bad: &[("RouteRulesOverlap", "True"), (NO_ENDPOINTS, "False")],
         clusters: Clusters::PerRule {
             merged_by: Setting {
                 of: kind(ENVOY_GATEWAY, "envoyproxies", "EnvoyProxy"),
@@ -181,7 +184,7 @@ pub static PROVIDERS: [Provider; 5] = [
         controllers: &[Pattern::Is("pilothouse.dev/embedded-gateway")],
         settle: Span::seconds(5),
         gap: Span::millis(600),
-        bad: &[("BackendsAvailable", "False")],
+        bad: &[(NO_ENDPOINTS, "False")],
         clusters: Clusters::PerService,
         request_limit: None,
         idle_limit: None,
@@ -199,7 +202,7 @@ pub static UNKNOWN: Provider = Provider {
     controllers: &[],
     settle: Span::seconds(30),
     gap: Span::millis(600),
-    bad: &[("RouteRulesOverlap", "True"), ("BackendsAvailable", "False"), ("Programmed", "False")],
+    bad: &[("RouteRulesOverlap", "True"), (NO_ENDPOINTS, "False"), ("Programmed", "False")],
     clusters: Clusters::Unknown,
     request_limit: None,
     idle_limit: None,

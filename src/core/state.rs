@@ -187,7 +187,13 @@ impl State {
     pub(super) fn scope(&self) -> Option<Scope<'_>> {
         let release = self.world.release(&self.active_name()?)?;
         let frozen = release.status.frozen.as_ref()?;
-        Some(Scope { world: &self.world, release, frozen, plan: self.plan.as_ref()? })
+        Some(Scope {
+            world: &self.world,
+            release,
+            frozen,
+            plan: self.plan.as_ref()?,
+            controllers: self.surveys.controllers(),
+        })
     }
 
     /// Returns what this console may do.
@@ -228,6 +234,10 @@ impl State {
         let accepted = self
             .scope()
             .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
+        if self.scope().is_some() && !accepted {
+            // Who is responsible for a Gateway may have changed since the last survey.
+            self.surveys.want(super::survey::FRESH);
+        }
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
         super::preflight::refresh(self, now);

@@ -4,6 +4,7 @@
 use super::{Effect, State};
 use crate::api::{KnownKind, known_parameters, known_policies};
 use crate::model::{ResourceKind, Span, Timestamp};
+use crate::routing::Controllers;
 use serde_json::Value;
 
 /// How old a survey may be when a release starts.
@@ -147,12 +148,22 @@ pub struct Surveys {
     asked: Option<(Timestamp, SurveyRequest)>,
     /// A survey no older than this is wanted.
     wanted: Option<Span>,
+    controllers: Controllers,
 }
 
 impl Survey {
     /// Tells whether this looked at what is asked for.
     pub fn answers(&self, request: &SurveyRequest) -> bool {
         self.gateways.iter().map(|gateway| &gateway.name).eq(&request.gateways)
+    }
+
+    /// Returns which controller is responsible for which Gateway, by its class.
+    fn controllers(&self) -> Controllers {
+        let known = |gateway: &GatewaySurvey| {
+            let controller = gateway.class.value()?["spec"]["controllerName"].as_str()?.to_owned();
+            Some(((gateway.name.namespace.clone(), gateway.name.name.clone()), controller))
+        };
+        self.gateways.iter().filter_map(known).collect()
     }
 }
 
@@ -165,7 +176,13 @@ impl Surveys {
     /// Takes in a survey.
     pub fn take(&mut self, now: Timestamp, survey: Survey) {
         self.asked.take_if(|(_, asked)| survey.answers(asked));
+        self.controllers = survey.controllers();
         self.last = Some((now, survey));
+    }
+
+    /// Returns which controller is responsible for which Gateway.
+    pub fn controllers(&self) -> &Controllers {
+        &self.controllers
     }
 
     /// Returns when the newest survey came, and what it found.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod doctor;
+mod gateway;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]

@@ -120,7 +120,7 @@ pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
         |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
     let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
     if lacks_endpoints {
-        conditions.push(condition(crate::routing::NO_ENDPOINTS, "False"));
+        conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }
     json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }
