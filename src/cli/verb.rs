@@ -46,9 +46,7 @@ pub async fn carry_out(
         take_over(engine, reason, stop, out).await?;
     }
     let (command, preview) = settled(engine, command, stop).await;
-    if matches!(command, Command::Start { .. }) {
-        say_findings(engine, out);
-    }
+    say_findings(engine, &command, out);
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
@@ -58,9 +56,8 @@ pub async fn carry_out(
 }
 
 /// Says what does not refuse a start and should be known before it; refusals are the verb's own last words.
-fn say_findings(engine: &Engine, out: &mut (dyn Write + Send)) {
-    let findings = engine.view().preflight.findings;
-    for finding in findings.iter().filter(|finding| finding.level != Level::Refuse) {
+fn say_findings(engine: &Engine, command: &Command, out: &mut (dyn Write + Send)) {
+    for finding in engine.findings(command).iter().filter(|finding| finding.level != Level::Refuse) {
         // A reader that went away does not stop the order.
         let _ = writeln!(out, "{}", Safe::new(&finding.to_string()));
     }
@@ -76,7 +73,11 @@ async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken
         }
         let preview = engine.preview(&command);
         let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
-        let is_final = preview.refusals.is_empty() || !preview.refusals.iter().all(may_change);
+        let is_final = match command {
+            // All of them are said at once, so the last one is waited for.
+            Command::Start { .. } => !preview.refusals.iter().any(may_change),
+            _ => preview.refusals.is_empty() || !preview.refusals.iter().all(may_change),
+        };
         if is_final && engine.has_heard_all() {
             return (command, preview);
         }

@@ -50,7 +50,7 @@ pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
-pub use state::{Setup, State, plan, preview, update, view};
+pub use state::{Setup, State, findings, plan, preview, update, view};
 pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,

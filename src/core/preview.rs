@@ -101,14 +101,11 @@ impl<'a> Draft<'a> {
         if !self.refusals.is_empty() {
             return;
         }
-        let (warnings, notes): (Vec<Finding>, Vec<Finding>) =
-            others.into_iter().partition(|finding| finding.level == Level::Warn);
-        for warning in warnings {
-            self.fact("warning", warning.text, Tone::Warn);
-        }
-        if !notes.is_empty() {
-            let text = format!("{} worth knowing, in the preflight and in pilothouse doctor", notes.len());
-            self.fact("notes", text, Tone::Plain);
+        for finding in others {
+            match finding.level {
+                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
+                _ => self.fact("note", finding.text, Tone::Plain),
+            }
         }
     }
 

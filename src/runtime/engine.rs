@@ -3,7 +3,7 @@
 use super::{Clock, Guard, Links};
 use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{Outcome, Plan, ResourceKind, Span, Timestamp};
+use crate::model::{Finding, Outcome, Plan, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
@@ -128,6 +128,11 @@ impl Engine {
     /// Returns the plan in force; `None` while none can be read.
     pub fn plan(&self) -> Option<&Plan> {
         core::plan(&self.state)
+    }
+
+    /// Says everything that the preflight finds about a start; nothing for any other order.
+    pub fn findings(&self, command: &Command) -> Vec<Finding> {
+        core::findings(&self.state, self.now(), command)
     }
 
     /// Says what a command would do now.

@@ -118,7 +118,7 @@ mod tests {
         let text = report.text();
         assert_eq!(
             text,
-            "terminal\n  ok         xterm\nroutes\n  REFUSED    a word and another one a word and another one a word and another one\n             a word and another one a word and another one a word and another one\n  ok         nothing\n\n1 refused\nnext: kubectl apply -f 10-crds-rbac.yaml\n"
+            "terminal\n  ok         xterm\nroutes\n  REFUSED    a word and another one a word and another one a word and another\n             one a word and another one a word and another one a word and\n             another one\n  ok         nothing\n\n1 refused\nnext: kubectl apply -f 10-crds-rbac.yaml\n"
         );
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
     }
