@@ -2,7 +2,9 @@
 
 use super::code::EXIT_CODES;
 use crate::config::Wanted;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Moves a live service on Kubernetes from one version to the next, customer by customer, and back.
@@ -88,8 +90,55 @@ pub enum Verb {
     Promote(MoveArgs),
     /// Wait for the old version's drain proof, then retire it and remove the managed routes.
     Finish(FinishArgs),
+    /// Delete the routes that an ended release has left behind and that serve nobody.
+    Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
+    /// Say which configuration holds, and where each value comes from.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Read a keymap: what is wrong with it, and what its keys do.
+    #[command(subcommand)]
+    Keymap(KeymapVerb),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the program or of one verb.
+    Man {
+        /// The verb; the program when absent.
+        verb: Option<String>,
+    },
+    /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
+    ///
+    /// Reads the namespace with GET alone and prints, in the order in which they are applied: custom resources and rights,
+    /// slot b (a copy that nothing of slot a selects), the patch of the route, customers, the plan, what the application
+    /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
+    /// (else it is called as the Deployment), --metrics-url its metrics source.
+    Init(InitArgs),
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print what holds as a config.toml, each value with its flag, variable, line or default.
+    Print,
+}
+
+/// What can be done with a keymap.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeymapVerb {
+    /// Say everything that is wrong with a keymap, and what some terminals take for themselves.
+    Check {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
+    /// List every key with what it does.
+    Show {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
 }
 
 /// What `demo` takes.
@@ -104,6 +153,29 @@ pub struct DemoArgs {
     /// Run the cluster alone, for kubectl and other programs: prints the path of a kubeconfig and serves until interrupted.
     #[arg(long)]
     pub serve: bool,
+}
+
+/// What `init` takes.
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    /// The Deployment that serves today; it stays untouched as slot a.
+    #[arg(long, value_name = "NAME")]
+    pub deployment: String,
+    /// Its Service.
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// The team's own HTTPRoute.
+    #[arg(long, value_name = "NAME")]
+    pub route: String,
+    /// The request header that names the customer.
+    #[arg(long, value_name = "HEADER")]
+    pub header: String,
+    /// A list of customers that exists already: YAML, a list of {id, name, tier, region, labels}.
+    #[arg(long, value_name = "FILE")]
+    pub customers: Option<PathBuf>,
+    /// Write the files into this folder instead of printing them; none is overwritten.
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// What `status` takes.
@@ -208,6 +280,14 @@ pub struct ReasonArgs {
     pub reason: String,
 }
 
+/// What `cleanup` takes.
+#[derive(Clone, Debug, Args)]
+pub struct CleanupArgs {
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
+}
+
 /// What `approve` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ApproveArgs {
@@ -219,6 +299,17 @@ pub struct ApproveArgs {
 }
 
 impl Cli {
+    /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
+    pub fn of_process() -> (Self, Wanted) {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut wanted = cli.wanted();
+        let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let flags = matches.ids().map(clap::Id::as_str).filter(is_from_environment);
+        wanted.from_environment = flags.map(|id| id.replace('_', "-")).collect();
+        (cli, wanted)
+    }
+
     /// Returns what flags and environment ask for.
     pub fn wanted(&self) -> Wanted {
         Wanted {
@@ -231,6 +322,7 @@ impl Cli {
             keymap: self.look.keymap.clone(),
             time: self.look.time.clone(),
             ascii: self.look.ascii,
+            from_environment: BTreeSet::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every call has a deadline of its own on tokio's clock, so that a paused clock in a test moves them, too.
 
+mod browse;
 mod client;
 mod connect;
 mod follow;
@@ -16,6 +17,7 @@ mod watch;
 mod wire;
 mod write;
 
+pub use browse::{Browsed, Wanted, browse};
 pub use client::{DriveClient, ReadClient};
 pub use connect::{ConnectError, Connected, Target, connect};
 pub use identity::identity;

@@ -15,6 +15,8 @@ mod guard;
 mod ids;
 mod judge;
 mod lease;
+mod leftover;
+mod notes;
 mod order;
 mod planner;
 mod poll;
@@ -33,11 +35,21 @@ mod testbed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_back;
+#[cfg(test)]
+mod tests_cleanup;
+#[cfg(test)]
+mod tests_drain;
+#[cfg(test)]
 mod tests_guards;
+#[cfg(test)]
+mod tests_life;
 #[cfg(test)]
 mod tests_metrics;
 #[cfg(test)]
 mod tests_protocol;
+#[cfg(test)]
+mod tests_settle;
 #[cfg(test)]
 mod tests_walk;
 mod track;

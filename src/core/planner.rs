@@ -51,6 +51,8 @@ pub enum Step {
     Unlock(String),
     /// Move old records of the journal out of the Release.
     Overflow,
+    /// Delete what ended releases have left behind.
+    Cleanup,
 }
 
 /// How long a rollback waits for all pods of the old version, in seconds; after that one ready pod is enough.
@@ -72,9 +74,12 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
     if let (Some(request), false) = (&mandate.start, mandate.begun) {
         return Next::Do(Step::Begin(Box::new(request.clone())));
     }
+    if mandate.goal == Goal::Cleanup {
+        return cleanup(state);
+    }
     let Some(active) = state.active_name() else { return without_lock(state, mandate) };
     let Some(scope) = state.scope() else {
-        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release() };
+        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release(state) };
     };
     if let Goal::Approve(ring) = &mandate.goal {
         let hash = &scope.frozen.hash;
@@ -97,11 +102,20 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
         return Next::Do(Step::Settle("it was left open".into()));
     }
     match mandate.goal {
-        Goal::Take | Goal::Approve(_) => Next::Reached,
+        Goal::Take | Goal::Approve(_) | Goal::Cleanup => Next::Reached,
         Goal::Rollback => Planner { state, scope, now, mandate }.backward(),
         Goal::Resume => resume(&scope, mandate),
         Goal::Start | Goal::Wave(_) | Goal::Promote | Goal::Finish => Planner { state, scope, now, mandate }.forward(),
     }
+}
+
+/// What is left over is deleted only while no release is under way.
+fn cleanup(state: &State) -> Next {
+    if let Some(active) = state.active_name() {
+        return Next::Stop(vec![Refusal::new("guard.active", format!("release {active} is under way now"))]);
+    }
+    let left = super::leftover::left_over(state).iter().any(|route| route.serves_nobody);
+    if left { Next::Do(Step::Cleanup) } else { Next::Reached }
 }
 
 /// After the lock is cleared: reached when the release is over.
@@ -111,11 +125,11 @@ fn without_lock(state: &State, mandate: &Mandate) -> Next {
         .as_ref()
         .and_then(|name| state.world.release(name))
         .is_some_and(|release| release.phase().is_final());
-    if over { Next::Reached } else { no_release() }
+    if over { Next::Reached } else { no_release(state) }
 }
 
-fn no_release() -> Next {
-    Next::Stop(vec![Refusal::new("guard.no-release", "no release is under way: start one")])
+fn no_release(state: &State) -> Next {
+    Next::Stop(vec![Refusal::new("guard.no-release", state.without_release())])
 }
 
 fn resume(scope: &Scope<'_>, mandate: &Mandate) -> Next {
@@ -290,6 +304,10 @@ impl Planner<'_> {
             }
             if let Some(refusal) = guard::target_ready(&self.scope) {
                 return Next::Stop(vec![refusal]);
+            }
+            // It was decided on fresh metrics; what is left of it is not written blindly.
+            if let Some(stale) = guard::metrics_fresh(self.state, &self.scope, self.now) {
+                return Next::Wait(vec![stale.text]);
             }
             let act = if wave == last { Act::Promote } else { Act::Shift };
             return self.order(act, wave, self.evidence());

@@ -6,8 +6,8 @@ mod seed;
 
 use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Right, Setup, State, Verb, View, Write};
 use crate::model::{
-    Batch, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp, name_of,
-    resource_version, uid_of,
+    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
+    name_of, resource_version, uid_of,
 };
 use crate::routing;
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub enum Fate {
     Late,
     /// It is applied; the console hears of it two seconds later.
     Slow,
+    /// The server refuses it: the console may not write this.
+    Forbidden,
 }
 
 /// Whoever sends requests; the last one is in no list.
@@ -53,6 +55,7 @@ pub struct Bed {
     /// Every object.
     pub objects: BTreeMap<ResourceRef, Value>,
     version: u64,
+    component: Component,
     /// The time.
     pub now: Timestamp,
     /// The consoles.
@@ -65,6 +68,8 @@ pub struct Bed {
     counters: BTreeMap<(Slot, String), f64>,
     /// Open work on a slot.
     pub open: BTreeMap<Slot, f64>,
+    /// The age of the oldest, where the pods tell it.
+    pub oldest: Option<f64>,
     /// Its kind.
     pub open_kind: StreamKind,
     /// Whose it is; nobody's who is listed when absent.
@@ -85,6 +90,8 @@ pub struct Bed {
     pub rule: Option<fn(&Bed) -> Option<String>>,
     /// What the rule said.
     pub broken: Vec<String>,
+    /// Somebody deletes all objects of a kind as soon as such a write has been applied.
+    deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
     /// The policies of the namespace.
     pub policies: Vec<Value>,
     /// PodDisruptionBudgets and ScaledObjects.
@@ -100,12 +107,14 @@ impl Bed {
         let mut bed = Self {
             objects: BTreeMap::new(),
             version: 100,
+            component: seed::component(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             desks: Vec::new(),
             late: Vec::new(),
             answers: Vec::new(),
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
+            oldest: None,
             open_kind: StreamKind::Http,
             open_of: None,
             ill: seed::Ill::default(),
@@ -116,6 +125,7 @@ impl Bed {
             held: Value::Null,
             rule: None,
             broken: Vec::new(),
+            deletes: None,
             policies: Vec::new(),
             scalers: (Vec::new(), Vec::new()),
             denied: Vec::new(),
@@ -252,9 +262,8 @@ impl Bed {
     /// Returns where the requests of each of these customers go.
     pub fn slots(&self, customers: &[&str]) -> Vec<Option<Slot>> {
         let routes = self.routes();
-        let plan = super::world::plan_of("shop", "shop", &self.get(ResourceKind::RolloutPlan, "shop")["spec"]).unwrap();
         let ids: Vec<CustomerId> = customers.iter().map(|c| CustomerId::new(*c)).collect();
-        let placed = routing::placements(&routes, "shop", &plan.component, "x-customer", &ids);
+        let placed = routing::placements(&routes, "shop", &self.component, "x-customer", &ids);
         ids.iter().map(|id| placed[id]).collect()
     }
 
@@ -262,6 +271,11 @@ impl Bed {
     pub fn arrive(&mut self, index: usize) -> bool {
         let write = self.late.remove(index);
         matches!(self.apply(&write), Outcome::Applied(_))
+    }
+
+    /// Somebody deletes all objects of a kind right after the next such write.
+    pub fn remove_after(&mut self, kind: ResourceKind, which: fn(&Write) -> bool) {
+        self.deletes = Some((kind, which));
     }
 
     /// Somebody else changes an object.
@@ -322,6 +336,11 @@ impl Bed {
                     match fate {
                         Fate::Normal => {
                             let outcome = self.apply(&write);
+                            self.tell(desk, Event::Wrote { id: write.id, outcome });
+                            continue;
+                        }
+                        Fate::Forbidden => {
+                            let outcome = refuse(403, "Forbidden");
                             self.tell(desk, Event::Wrote { id: write.id, outcome });
                             continue;
                         }
@@ -394,7 +413,11 @@ impl Bed {
                 self.put(write.target.kind, object);
                 self.control();
                 self.judge();
-                Outcome::Applied(self.objects[&write.target].clone())
+                let answer = Outcome::Applied(self.objects[&write.target].clone());
+                if let Some((kind, _)) = self.deletes.take_if(|(_, which)| which(write)) {
+                    self.objects.retain(|target, _| target.kind != kind);
+                }
+                answer
             }
             None => {
                 self.objects.remove(&write.target);

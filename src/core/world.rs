@@ -274,6 +274,11 @@ impl World {
         found
     }
 
+    /// Returns the releases that are under way by their own record, whatever their plan says.
+    pub fn running(&self) -> impl Iterator<Item = &ReleaseRead> {
+        self.releases.values().filter(|r| r.phase().is_active() && r.status.frozen.is_some())
+    }
+
     /// Returns the customers the plan lists now.
     pub fn customers(&self, plan: &Plan) -> Option<Result<Vec<Customer>, Vec<Finding>>> {
         match &plan.customers {

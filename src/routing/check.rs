@@ -80,7 +80,7 @@ pub(super) fn base_findings(base: &Value, component: &Component, header: &str) -
 
 /// Checks what other routes of the same host and listener mean for a release.
 pub(super) fn neighbour_findings(base: &Value, others: &[&Value], component: &Component, header: &str) -> Vec<Finding> {
-    let mut findings = left_over(base, others, header);
+    let mut findings = left_over(base, others);
     findings.extend(captures(base, others, header));
     for other in others.iter().filter(|other| base_of(other).is_none() && !is_same(base, other)) {
         if undecided(base, other) {

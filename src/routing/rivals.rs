@@ -68,40 +68,23 @@ pub(super) fn captures(base: &Value, others: &[&Value], header: &str) -> Vec<Fin
 }
 
 /// Refuses managed routes of another release of this base: an older one wins equal matches without any sign in status.
-pub(super) fn left_over(base: &Value, others: &[&Value], header: &str) -> Vec<Finding> {
-    let routes: Vec<&Value> = others.iter().copied().filter(|other| base_of(other) == Some(name_of(base))).collect();
-    if routes.is_empty() {
+pub(super) fn left_over(base: &Value, others: &[&Value]) -> Vec<Finding> {
+    let names: Vec<String> = others
+        .iter()
+        .filter(|other| base_of(other) == Some(name_of(base)))
+        .map(|other| name_of(other).to_owned())
+        .collect();
+    if names.is_empty() {
         return Vec::new();
     }
-    let names: Vec<String> = routes.iter().map(|route| name_of(route).to_owned()).collect();
-    let (idle, live): (Vec<&Value>, Vec<&Value>) =
-        routes.into_iter().partition(|route| is_placeholder_only(route, header));
-    let idle: Vec<&str> = idle.into_iter().map(name_of).collect();
-    let live: Vec<String> = live.into_iter().map(|route| name_of(route).to_owned()).collect();
     vec![Finding::refuse(
         "route.left-over",
         format!(
-            "managed routes of another release of {} are still there and would win over new ones without a sign: {}; {}",
+            "managed routes of another release of {} are still there: {}; `pilothouse cleanup` removes those that serve nobody and says what to do about the others",
             name_of(base),
-            some_of(&names),
-            cleanup(&idle, &live)
+            some_of(&names)
         ),
     )]
-}
-
-/// Says how left-over routes are removed without cutting anything: only one that takes no request may be deleted.
-fn cleanup(idle: &[&str], live: &[String]) -> String {
-    let mut says = Vec::new();
-    if !idle.is_empty() {
-        says.push(format!("remove those that take no request: kubectl delete httproute {}", idle.join(" ")));
-    }
-    if !live.is_empty() {
-        says.push(format!(
-            "{} may still take requests: finish or roll back the release it belongs to (kubectl get releases)",
-            some_of(live)
-        ));
-    }
-    says.join("; ")
 }
 
 /// Refuses other routes with a match equal to one of ours: some gateways then drop the whole newer rule, other
@@ -136,18 +119,6 @@ pub(super) fn equal_matches(
         })
     };
     others.iter().filter_map(refusal).collect()
-}
-
-/// Tells whether every match of a route carries a placeholder of some release, so that it takes no request.
-fn is_placeholder_only(route: &Value, header: &str) -> bool {
-    // `ph-`, 16 hexadecimal digits of the release, route and rule: no customer is called so.
-    let is_placeholder = |value: &str| {
-        let digits = value.strip_prefix("ph-").and_then(|rest| rest.split_once('-')).map_or("", |(digits, _)| digits);
-        digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let matches = all_matches(route);
-    !matches.is_empty()
-        && matches.iter().all(|m| m.header(header).is_some_and(|c| !c.regex && is_placeholder(&c.value)))
 }
 
 /// Returns how the placeholder values of a release start.

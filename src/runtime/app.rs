@@ -56,7 +56,8 @@ pub struct Exit {
 
 /// Runs a console until a person, a signal or the loss of its terminal ends it.
 ///
-/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get two seconds.
+/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get a moment: a console whose
+/// terminal is gone is gone within two seconds.
 pub async fn run(
     setup: Setup,
     screen: Screen,
@@ -95,6 +96,7 @@ struct App {
 impl App {
     async fn turn(&mut self, stop: CancellationToken) -> Why {
         loop {
+            super::fault::here("loop");
             if self.is_dirty
                 && self.painter.is_idle()
                 && Instant::now() >= self.due
@@ -143,11 +145,7 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
-                Ask::Redraw => {
-                    if let Err(error) = self.painter.redraw() {
-                        return Some(Why::TerminalLost(error.to_string()));
-                    }
-                }
+                Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),
             }
         }

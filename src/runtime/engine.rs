@@ -18,7 +18,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// How many events may wait for the core before their senders wait.
 const INBOX: usize = 1024;
 /// How long requests that are under way may still take when the console leaves.
-const LEAVE: Duration = Duration::from_secs(2);
+///
+/// With the terminal's patience and the last line, a console whose terminal is gone is gone within two seconds.
+const LEAVE: Duration = Duration::from_millis(1400);
 /// How long to wait before asking again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -145,7 +147,7 @@ impl Engine {
         self.give(Event::SurveyWanted(within));
     }
 
-    /// Stops forward work, releases the lease, and gives what is under way at most two seconds.
+    /// Stops forward work, releases the lease, and gives what is under way a moment to be answered.
     pub async fn leave(&mut self) {
         self.give(Event::Leaving);
         let end = Instant::now() + LEAVE;
@@ -252,6 +254,7 @@ fn is_sign_of_life(event: &Event) -> bool {
 
 async fn run_lane(mut jobs: mpsc::UnboundedReceiver<Job>, post: mpsc::Sender<Event>) {
     while let Some(job) = jobs.recv().await {
+        super::fault::here("worker");
         if post.send(job.await).await.is_err() {
             return;
         }

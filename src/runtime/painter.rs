@@ -19,6 +19,7 @@ const END: &[u8] = b"\x1b[?2026l";
 pub(super) struct Painter {
     terminal: Terminal<FrameBackend>,
     out: Option<Box<dyn Write + Send>>,
+    is_whole: bool,
     flight: Option<JoinHandle<Written>>,
 }
 
@@ -33,7 +34,7 @@ impl Painter {
     pub fn new(screen: Screen) -> io::Result<Self> {
         let (width, height) = screen.size;
         let backend = FrameBackend::new(Size { width, height });
-        Ok(Self { terminal: Terminal::new(backend)?, out: Some(screen.out), flight: None })
+        Ok(Self { terminal: Terminal::new(backend)?, out: Some(screen.out), is_whole: false, flight: None })
     }
 
     /// Tells whether the last frame has been written.
@@ -41,17 +42,16 @@ impl Painter {
         self.flight.is_none()
     }
 
-    /// Takes note of the terminal's new size; the next frame is drawn whole.
+    /// Takes note of the terminal's size; the next frame is drawn whole, also when the size is the old one: the terminal
+    /// may have been another program's in between.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().size = Size { width, height };
+        self.is_whole = true;
     }
 
     /// Makes the next frame be drawn whole.
-    ///
-    /// # Errors
-    /// Fails only if the terminal's buffers cannot be made.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    pub fn redraw(&mut self) {
+        self.is_whole = true;
     }
 
     /// Draws a frame and sends it on its way; tells whether there was anything to send.
@@ -59,6 +59,10 @@ impl Painter {
     /// # Errors
     /// Fails if the frame cannot be encoded.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<bool> {
+        if std::mem::take(&mut self.is_whole) {
+            // Answered by our own backend, so the terminal is not asked where its cursor is.
+            self.terminal.clear()?;
+        }
         self.terminal.draw(render)?;
         let body = self.terminal.backend_mut().take();
         let Some(mut out) = self.out.take_if(|_| !body.is_empty()) else { return Ok(false) };

@@ -125,7 +125,12 @@ impl Planner<'_> {
         if let Some(reason) = &self.mandate.force {
             let survivors = self.state.evidence.survivors(self.scope.slot(side));
             let named: Vec<String> = survivors.iter().map(|(customer, open)| format!("{customer} {open}")).collect();
-            let evidence = format!("forced without a drain proof: {reason}; open: {}", named.join(", "));
+            let open = match (named.is_empty(), self.state.evidence.inflight(self.scope.slot(side))) {
+                (false, _) => named.join(", "),
+                (true, Some(open)) => format!("{open}, whose is not known"),
+                (true, None) => "not known".to_owned(),
+            };
+            let evidence = format!("forced without a drain proof: {reason}; open: {open}");
             return self.order_forced(evidence, survivors.into_keys().collect());
         }
         let at = self.state.server_now(self.now);

@@ -109,11 +109,13 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
         Command::Next { accept_no_traffic: None },
         Command::Promote { accept_no_traffic: None },
         Command::Finish,
+        Command::Force { reason: String::new() },
         Command::Hold { reason: String::new() },
         Command::Resume,
         Command::Approve { ring },
         Command::Rollback { reason: String::new() },
         Command::Take { reason: String::new() },
+        Command::Cleanup,
     ]
     .into_iter()
     .map(|command| {

@@ -32,7 +32,7 @@ impl Bed {
                 let target = ResourceRef::new(ResourceKind::Pod, format!("{deployment}-{i}"));
                 match (i < wanted, self.objects.contains_key(&target)) {
                     (true, false) => self.put(ResourceKind::Pod, seed::pod(&target.name, slot, self.now)),
-                    (false, true) => {
+                    (false, true) if self.ill.lingers != Slot::parse(slot) => {
                         self.objects.remove(&target);
                     }
                     _ => {}
@@ -49,7 +49,7 @@ impl Bed {
         }
     }
 
-    /// Whether a rule gives weight to a slot without pods; Envoy Gateway says so in the status.
+    /// Whether a rule gives weight to a slot without pods; some gateways say so in the status.
     fn lacks_endpoints(&self, route: &Value) -> bool {
         let rules = route["spec"]["rules"].as_array().into_iter().flatten();
         rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten()).any(|backend| {
@@ -105,6 +105,13 @@ impl Bed {
             points: vec![(at, *open)],
             ..RawSeries::default()
         });
+        let oldest = self.oldest.map(|age| RawSeries {
+            slot: Some(Slot::A),
+            pod: "shop-a-0".into(),
+            points: vec![(at, age)],
+            ..RawSeries::default()
+        });
+        families.insert(Family::OldestAge, Reading::Value(oldest.into_iter().collect()));
         families.insert(Family::InFlightByCustomer, Reading::Value(by_customer.collect()));
         families.insert(Family::Started, Reading::Value(started));
         families.insert(Family::Finished, Reading::Value(finished));

@@ -1,7 +1,7 @@
 //! What the small cluster begins with.
 
 use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
-use crate::model::{ResourceKind, Slot, Timestamp};
+use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -21,6 +21,12 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
             "spec": { "containers": [{ "name": "app", "image": "r/app:1", "readinessProbe": {}, "lifecycle": { "preStop": {} } }] } } },
     })
+}
+
+/// The component of its plan.
+pub fn component() -> Component {
+    let pair = |name: &str| SlotPair { deployment: name.into(), service: name.into() };
+    Component { name: "web".into(), route: "shop".into(), a: pair("shop-a"), b: pair("shop-b") }
 }
 
 /// The objects of the small cluster.
@@ -112,6 +118,8 @@ pub struct Ill {
     pub unfinished: BTreeSet<Slot>,
     /// Nobody sends anything.
     pub silent: bool,
+    /// The pods of this slot do not end when they are taken away.
+    pub lingers: Option<Slot>,
 }
 
 /// Makes the status of a route that the gateway has accepted.

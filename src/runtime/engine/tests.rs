@@ -138,7 +138,7 @@ async fn a_read_waits_for_the_write_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_waits_at_most_two_seconds_for_what_is_under_way() {
+async fn leaving_waits_only_a_moment_for_what_is_under_way() {
     let world = World::default();
     let mut engine = engine(&world, true);
     engine.carry_out(write("slow", 1));
