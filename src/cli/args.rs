@@ -72,6 +72,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
     Status(StatusArgs),
+    /// Look at everything a release needs, from the terminal to the metrics, and name the first missing step.
+    Doctor(DoctorArgs),
     /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
     Start(StartArgs),
     /// Move the next wave of customers to the new version.
@@ -179,6 +181,14 @@ pub struct InitArgs {
 /// What `status` takes.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
+    /// For people or for programs.
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// What `doctor` takes.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
     /// For people or for programs.
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     pub output: Format,

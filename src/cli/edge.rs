@@ -5,7 +5,9 @@ use super::args::{
     StatusArgs, Verb,
 };
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, init, keymap, machine, manifests, open, pages, serve, status};
+use super::{
+    Answers, Demo, break_glass, carry_out, doctor, init, keymap, machine, manifests, open, pages, serve, status,
+};
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
 use crate::core::{Command, Setup, View};
@@ -52,13 +54,19 @@ fn start(cli: Cli, wanted: &Wanted) -> Result<Code, Failure> {
     if let Some(text) = printed(&cli, wanted) {
         return print(&text?).map(|()| Code::Ok);
     }
-    let settings = config::load(wanted, &machine::surroundings()).map_err(wrong_configuration)?;
+    let is_doctor = matches!(cli.verb, Some(Verb::Doctor(_)));
+    let (settings, mistakes) = match config::load(wanted, &machine::surroundings()) {
+        Ok(settings) => (settings, Vec::new()),
+        // What is wrong with the files is a part of what doctor tells.
+        Err(mistakes) if is_doctor => (doctor::without_files(wanted).map_err(wrong_configuration)?, mistakes),
+        Err(mistakes) => return Err(wrong_configuration(mistakes)),
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Fault, format!("start the runtime: {error}")))?;
-    let result = tokio.block_on(dispatch(cli, settings));
+    let result = tokio.block_on(dispatch(cli, settings, mistakes));
     if let Err(failure) = &result {
         tracing::warn!(code = failure.code as u8, "{failure}");
     }
@@ -86,7 +94,7 @@ fn wrong_configuration(findings: Vec<Finding>) -> Failure {
     Failure::new(Code::Configuration, lines.join("\n"))
 }
 
-async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
+async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
         Some(Verb::Watch) => console(settings, true).await,
@@ -99,6 +107,14 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await
+        }
+        Some(Verb::Doctor(args)) => {
+            let report = doctor::run(&settings, mistakes, &signals()?).await?;
+            print(&match args.output {
+                Format::Text => report.text(),
+                Format::Json => written(&report)?,
+            })?;
+            Ok(report.code())
         }
         Some(Verb::Status(args)) => look(&settings, &args).await,
         Some(Verb::Start(args)) => {
@@ -176,12 +192,14 @@ async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
     let view: View = engine.view();
     let output = match args.output {
         Format::Text => status::text(&view),
-        Format::Json => {
-            status::json(&view).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))?
-        }
+        Format::Json => written(&view)?,
     };
     print(&output)?;
     Ok(code::of_state(&view, is_complete))
+}
+
+fn written<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
+    status::json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
 }
 
 async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {

@@ -3,6 +3,7 @@
 mod args;
 mod code;
 mod demo;
+mod doctor;
 mod edge;
 mod glass;
 mod init;
@@ -18,6 +19,7 @@ mod verb;
 pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, InitArgs, KeymapVerb, LookArgs, Verb};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
+pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
 pub use edge::main;
 pub use glass::break_glass;
 pub use init::{init, stream};

@@ -40,7 +40,8 @@ pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveCli
     Ok((read, drive))
 }
 
-async fn reach(settings: &Settings) -> Result<Connected, Failure> {
+/// Reads the kubeconfig and picks the cluster; sends nothing.
+pub(super) async fn reach(settings: &Settings) -> Result<Connected, Failure> {
     let target = Target {
         context: settings.context.clone(),
         namespace: settings.namespace.clone(),

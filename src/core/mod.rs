@@ -24,6 +24,7 @@ mod preflight;
 mod preview;
 mod proof;
 mod record;
+mod rights;
 mod scope;
 mod show;
 mod state;
@@ -64,12 +65,13 @@ pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use record::is_chained;
-pub use state::{Setup, State, preview, update, view};
+pub use rights::{Allowed, Right, needed};
+pub use state::{Setup, State, findings, plan, preview, update, view};
 pub use survey::{
     Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
 };
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::World;

@@ -4,7 +4,7 @@
 mod plays;
 mod seed;
 
-use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
+use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Right, Setup, State, Verb, View, Write};
 use crate::model::{
     Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
     name_of, resource_version, uid_of,
@@ -99,6 +99,10 @@ pub struct Bed {
     deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
     /// The policies of the namespace.
     pub policies: Vec<Value>,
+    /// PodDisruptionBudgets and ScaledObjects.
+    pub scalers: (Vec<Value>, Vec<Value>),
+    /// What nobody may do, as `kubectl auth can-i` takes it.
+    pub denied: Vec<String>,
     surveyed: Vec<usize>,
 }
 
@@ -129,6 +133,8 @@ impl Bed {
             before: None,
             deletes: None,
             policies: Vec::new(),
+            scalers: (Vec::new(), Vec::new()),
+            denied: Vec::new(),
             surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
@@ -362,9 +368,14 @@ impl Bed {
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
                 }
+                Effect::Rights(rights) => {
+                    let denied = self.denied.clone();
+                    let answer = |right: Right| (right.clone(), Some(!denied.contains(&right.to_string())));
+                    self.tell(desk, Event::Rights(rights.into_iter().map(answer).collect()));
+                }
                 Effect::Survey(request) => {
                     self.surveyed.push(desk);
-                    let survey = seed::survey(&request, &self.policies);
+                    let survey = seed::survey(&request, &self.policies, &self.scalers);
                     self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}

@@ -136,16 +136,22 @@ impl World {
     }
 
     fn reset(&mut self, kind: ResourceKind, objects: &[Value]) {
-        let keep: Vec<&str> = objects.iter().map(name_of).collect();
+        let keep: BTreeSet<&str> = objects.iter().map(name_of).collect();
+        let count = |world: &Self| match kind {
+            ResourceKind::Pod => world.pods.len(),
+            _ => world.objects.get(&kind).map_or(0, BTreeMap::len),
+        };
+        let before = count(self);
         if kind == ResourceKind::Pod {
-            self.pods.retain(|name, _| keep.contains(&name.as_str()));
+            self.pods.retain(|name, _| keep.contains(name.as_str()));
         } else if let Some(known) = self.objects.get_mut(&kind) {
-            let before = known.len();
-            known.retain(|name, _| keep.contains(&name.as_str()));
-            *self.revisions.entry(kind).or_default() += u64::from(known.len() < before);
+            known.retain(|name, _| keep.contains(name.as_str()));
+        }
+        if count(self) != before {
+            *self.revisions.entry(kind).or_default() += 1;
         }
         if kind == ResourceKind::Release {
-            self.releases.retain(|name, _| keep.contains(&name.as_str()));
+            self.releases.retain(|name, _| keep.contains(name.as_str()));
         }
         if kind == ResourceKind::ConfigMap && objects.is_empty() {
             self.customers = None;
@@ -162,7 +168,10 @@ impl World {
             if view.killed && view.deleting {
                 self.killed.insert(uid_of(object).to_owned());
             }
-            self.pods.insert(name, view);
+            if self.pods.get(&name) != Some(&view) {
+                *self.revisions.entry(kind).or_default() += 1;
+                self.pods.insert(name, view);
+            }
             return;
         }
         let known = self.objects.entry(kind).or_default();

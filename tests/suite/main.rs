@@ -4,6 +4,7 @@ mod adopting;
 mod adoption;
 mod cli;
 mod docs;
+mod doctor;
 mod gateway;
 mod glass;
 mod journey;

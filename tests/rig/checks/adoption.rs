@@ -3,7 +3,7 @@
 
 use super::figure;
 use super::history::{History, PILOTHOUSE, find};
-use super::judge;
+use super::judge::{self, Claim};
 use crate::behaviours::rest::Patch;
 use crate::cluster::{Cluster, wait};
 use crate::console::Console;
@@ -60,7 +60,7 @@ async fn adopt_and_release(cluster: &Cluster) -> Result<()> {
     let still = running(cluster).await?;
     let killed = cluster.killed_with_work();
     let released = match adopted {
-        Ok(()) => release(cluster).await,
+        Ok(()) => release(cluster, &load).await,
         Err(why) => Err(why),
     };
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -73,12 +73,17 @@ async fn adopt_and_release(cluster: &Cluster) -> Result<()> {
     let cut = judge::cuts(&during, &seen);
     let all = judge::cuts(&records, &seen);
     let legs = judge::legs(&seen, ended, Duration::MAX, OLD, VERSION);
+    let mut claims = judge::claims(&seen);
+    claims.extend(released.as_ref().ok().into_iter().flatten().cloned());
+    let false_drains = judge::false_drains(&records, &claims);
     let mixed = judge::on_two_versions(&records, &legs, &judge::moved(&seen), &seen);
     figure("rig.adoption_transactions", during.len(), "transactions");
     figure("rig.adoption_cut", cut.len(), "transactions");
     figure("rig.adoption_release_cut", all.len() - cut.len(), "transactions");
     figure("rig.adoption_customers_on_two_versions", mixed.len(), "customers");
+    super::count_false_drains(false_drains.len());
     released?;
+    ensure!(claims.len() >= 2 && false_drains.is_empty(), "claims of drains: {claims:?}; false: {false_drains:?}");
     ensure!(still == pods, "pods were restarted by the adoption: {pods:?} became {still:?}");
     ensure!(during.len() > 1000, "only {} transactions began while files were applied", during.len());
     ensure!(
@@ -110,6 +115,7 @@ async fn adopt(cluster: &Cluster) -> Result<()> {
         ensure!(text.contains(part), "init does not say {part:?}:\n{text}");
     }
     let path = |name: &str| folder.join(name).display().to_string();
+    ensure!(next(cluster).await?.contains("20-slot-b.yaml"), "doctor does not see what is missing first");
     hurry(&folder.join("50-plan.yaml"))?;
     for name in ["10-crds-rbac.yaml", "20-slot-b.yaml"] {
         cluster.kubectl(&["apply", "-f", &path(name)]).await?;
@@ -128,11 +134,23 @@ async fn adopt(cluster: &Cluster) -> Result<()> {
     let weights: Vec<(&Value, &Value)> =
         backends.as_array().into_iter().flatten().map(|one| (&one["name"], &one["weight"])).collect();
     ensure!(json!(weights) == json!([[APP, 100], [APP_B, 0]]), "the route's backends are {backends}");
+    // The console's own look: nothing may speak against a release now.
+    let text = pilothouse(cluster, "operator", &["doctor", "-n", NAMESPACE]).await?;
+    fs::write(cluster.run.join("doctor.txt"), &text)?;
+    ensure!(text.contains("next: pilothouse start"), "doctor does not say that a release can start:\n{text}");
     Ok(())
 }
 
-/// Releases a version by keys.
-async fn release(cluster: &Cluster) -> Result<()> {
+/// What doctor calls the first missing step; it ends with a code of its own while one is missing.
+async fn next(cluster: &Cluster) -> Result<String> {
+    let output = started(cluster, "operator", &["doctor", "-n", NAMESPACE]).await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(!output.status.success(), "doctor is content with a cluster that is not adopted:\n{text}");
+    Ok(text.rsplit_once("next: ").map_or_else(String::new, |(_, next)| next.to_owned()))
+}
+
+/// Releases a version by keys; returns when the screen called a drain proven.
+async fn release(cluster: &Cluster, load: &Load) -> Result<Vec<Claim>> {
     let mut console = Console::start(&cluster.kubeconfig("operator"), &cluster.run)?;
     let mut robot = Robot::new(VERSION, None);
     let ended = || async {
@@ -140,27 +158,35 @@ async fn release(cluster: &Cluster) -> Result<()> {
         Ok(release.is_some_and(|release| release["status"]["phase"] == "Done"))
     };
     console.play("adoption", &mut robot, LIMIT, |_| false, ended).await?;
+    let proven = console.proven.iter().map(|(at, version)| Claim {
+        at: at.saturating_duration_since(load.clock()),
+        version: version.clone(),
+        by: "the screen, which said proven".into(),
+    });
+    let proven = proven.collect();
     console.quit().await?;
     let slot_a = cluster.rest.get(&deployment(APP)).await?.ok()?;
     ensure!(slot_a["spec"]["replicas"] == 0, "slot a still has {} replicas", slot_a["spec"]["replicas"]);
-    Ok(())
+    Ok(proven)
 }
 
 /// Runs the product's own program and returns what it printed.
 async fn pilothouse(cluster: &Cluster, user: &str, args: &[&str]) -> Result<String> {
-    let home = cluster.run.join("home");
-    fs::create_dir_all(&home)?;
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_pilothouse"))
-        .env_clear()
-        .env("KUBECONFIG", cluster.kubeconfig(user))
-        .env("HOME", &home)
-        .args(args)
-        .output()
-        .await?;
+    let output = started(cluster, user, args).await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let why = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "pilothouse {} ended with {}: {said}{why}", args.join(" "), output.status);
     Ok(said)
+}
+
+async fn started(cluster: &Cluster, user: &str, args: &[&str]) -> Result<std::process::Output> {
+    let home = cluster.run.join("home");
+    fs::create_dir_all(&home)?;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    command.env_clear().env("KUBECONFIG", cluster.kubeconfig(user)).env("HOME", &home).args(args);
+    // As on a terminal: without these doctor has something to say about the terminal.
+    command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+    Ok(command.output().await?)
 }
 
 /// Sets the figures of a plan as a person would for a short release.
