@@ -1,5 +1,7 @@
 //! What the metrics source has shown so far, keyed by slot and pod.
 
+mod curves;
+
 use super::track::Track;
 use crate::model::{Batch, CustomerId, Family, RawSeries, Reading, Series, Slot, Span, StreamKind, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,6 +41,8 @@ pub enum Shown {
     Errors,
     /// 99th percentile latency in seconds.
     Latency,
+    /// Requests per second that start.
+    Requests,
 }
 
 /// What is known of one pod.
@@ -168,6 +172,7 @@ impl Evidence {
                 (Shown::InFlight, inflight),
                 (Shown::Errors, self.error_ratio(slot, Who::Everybody)),
                 (Shown::Latency, self.p99.get(&slot).copied()),
+                (Shown::Requests, self.rate(slot, Who::Everybody)),
             ];
             for (shown, value) in cells {
                 let graph = self.graphs.entry((slot, shown)).or_insert_with(|| Series::new(step, CELLS));

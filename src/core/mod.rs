@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness. `now` is an argument.
 
 mod action;
+mod closeup;
 mod command;
 mod deploy;
 mod effect;
@@ -40,11 +41,15 @@ mod view;
 mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
+pub use closeup::{
+    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup, RouteRow,
+    Subject, WaveRow,
+};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use event::{LOG_IN, Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
 pub use record::is_chained;
-pub use state::{Setup, State, preview, update, view};
+pub use state::{Setup, State, closeup, preview, update, view};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
     ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,

@@ -144,6 +144,7 @@ impl App {
                         return Some(Why::TerminalLost(error.to_string()));
                     }
                 }
+                Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
                 Ask::Quit => return Some(Why::Quit),
             }
         }
@@ -156,7 +157,12 @@ impl App {
         if let Some(command) = self.ui.wanted_preview() {
             self.ui.show_preview(self.engine.preview(&command));
         }
-        let (ui, view, now_ms) = (&mut self.ui, &self.view, elapsed_ms(self.began));
+        let now_ms = elapsed_ms(self.began);
+        if let Some(subject) = self.ui.wanted_closeup(now_ms) {
+            let closeup = self.engine.closeup(&subject);
+            self.ui.show_closeup(subject, closeup, now_ms);
+        }
+        let (ui, view) = (&mut self.ui, &self.view);
         let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
         if !is_sent {
             self.ui.drawn(now_ms);

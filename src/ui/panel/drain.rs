@@ -1,6 +1,6 @@
 //! The drain: what is still open on the slot that is being left, and what is missing for the proof.
 
-use crate::core::DrainRow;
+use crate::core::{Action, DrainRow};
 use crate::model::Side;
 use crate::ui::chart::{Chart, Curve, Unit, spark};
 use crate::ui::num;
@@ -20,11 +20,12 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
     let title = match drain.side {
         Some(side) => vec![
+            scene.mark(Action::Drain),
             scene.ink.text("drain "),
             scene.ink.role(side_role(side), &format!("{side} {}", drain.version)),
             proof(scene),
         ],
-        None => vec![scene.ink.text("open work "), scene.ink.role(Role::Old, scene.version(Side::Old))],
+        None => vec![scene.mark(Action::Drain), scene.ink.text("open work "), scene.ink.role(Role::Old, scene.version(Side::Old))],
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
     let feet = feet(scene, inner.width, inner.height);

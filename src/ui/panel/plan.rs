@@ -1,6 +1,6 @@
 //! The plan beside the gates: which wave was, is and comes, and what every gate says.
 
-use crate::core::RingRow;
+use crate::core::{Action, RingRow};
 use crate::model::Level;
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::errors::gate_pieces;
@@ -19,7 +19,7 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 
 /// Draws the panel.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    let title = vec![scene.ink.text("plan and gates")];
+    let title = vec![scene.mark(Action::Plan), scene.ink.text("plan and gates")];
     let inner = scene.ink.frame(buf, area, title, preflight(scene));
     for (y, row) in rows(scene, inner.width).iter().take(usize::from(inner.height)).enumerate() {
         put(buf, inner, y as u16, row);
@@ -51,7 +51,8 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
     rows
 }
 
-fn step(scene: &Scene, ring: &RingRow) -> Row {
+/// Writes a ring as a step of the plan.
+pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow) -> Row {
     let ink = &scene.ink;
     let (done, of) = ring.waves;
     let finished = of > 0 && done >= of && !ring.is_current;

@@ -1,6 +1,6 @@
 //! The rings: what the plan wants beside what the routes say, with the unlisted as the last row.
 
-use crate::core::{RingRow, Verdict};
+use crate::core::{Action, RingRow, Verdict};
 use crate::model::Side;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, put_fresh, tint};
@@ -17,7 +17,7 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 /// Draws the panel; `picked` is the ring the keyboard points at, `done` what has just been done.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: Option<&str>, done: Option<Row>) {
     let note = if area.width >= 78 { "want=plan now=routes" } else { "" };
-    let title = vec![scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
+    let title = vec![scene.mark(Action::Ring), scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, note)]);
     if let Some(row) = done {
         let width = (row.width() as u16).min(area.width.saturating_sub(4));

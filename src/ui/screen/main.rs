@@ -2,7 +2,9 @@
 //!
 //! When there is little room, charts become rows of bars, then events go; header, rings, way out and advice stay.
 
+use super::PANELS;
 use super::card;
+use super::frame::{Said, halves, split, split_across};
 use crate::core::Action;
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::customers::Worst;
@@ -25,6 +27,8 @@ const KEYS: &[Action] = &[
     Action::Help,
     Action::Customers,
     Action::Events,
+    Action::Drain,
+    Action::Graphs,
     Action::Quit,
     Action::Palette,
     Action::Open,
@@ -36,22 +40,29 @@ const KEYS: &[Action] = &[
 pub(in crate::ui) struct Shown<'a> {
     /// The ring the keyboard points at.
     pub ring: Option<&'a str>,
-    /// What was just said to the person.
-    pub said: Option<&'a str>,
-    /// Whether the last order is still worth its rows.
-    pub order: bool,
+    pub said: Said<'a>,
     pub worst: &'a Worst,
+}
+
+/// Returns the panels that a screen of this size has, in the order of Tab.
+pub(in crate::ui) fn panels((width, height): (u16, u16)) -> Vec<Action> {
+    let is_there = |panel: &Action| match panel {
+        Action::Latency => width >= WIDE,
+        Action::Customers | Action::Plan => height >= TALL,
+        _ => true,
+    };
+    PANELS.into_iter().filter(is_there).collect()
 }
 
 /// Draws the screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
     if area.width < MIN.0 || area.height < MIN.1 {
-        return card::draw(scene, buf, area, shown.said);
+        return card::draw(scene, buf, area, shown.said.text);
     }
     if card::is_first_run(scene) {
-        return card::draw_first_run(scene, buf, area, shown.said, shown.order);
+        return card::draw_first_run(scene, buf, area, shown.said.text, shown.said.order);
     }
-    let header_rows = header::height(scene);
+    let header_rows = header::height(scene, area.height);
     header::draw(scene, buf, Rect { height: header_rows, ..area });
 
     // Two rows are kept for the advice even when it takes one, so that the panels above do not jump.
@@ -59,13 +70,13 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
     let mut advice = footer::advice(scene, area.width, advice_rows);
     advice.resize(advice_rows, Row::default());
     // What went well is said in the edge of the rings, so that nothing jumps when it comes and goes.
-    let done = order::done(scene).filter(|_| shown.order);
-    let mut bottom: Vec<Row> = match (&done, shown.order) {
+    let done = order::done(scene).filter(|_| shown.said.order);
+    let mut bottom: Vec<Row> = match (&done, shown.said.order) {
         (None, true) => order::rows(scene, area.width, area.height / 6),
         _ => Vec::new(),
     };
     bottom.push(footer::way_out(scene, area.width));
-    bottom.push(footer::keys(scene, area.width, KEYS, shown.said));
+    bottom.push(footer::keys(scene, area.width, KEYS, shown.said.text));
     bottom.extend(advice);
     footer::draw_up(buf, area, &bottom);
 
@@ -130,18 +141,4 @@ fn draw_charts(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let (left, right) = halves(area);
     drain::draw(scene, buf, left);
     errors::draw(scene, buf, right);
-}
-
-fn split(area: Rect, rows: u16) -> (Rect, Rect) {
-    let rows = rows.min(area.height);
-    (Rect { height: rows, ..area }, Rect { y: area.y + rows, height: area.height - rows, ..area })
-}
-
-fn split_across(area: Rect, columns: u16) -> (Rect, Rect) {
-    let columns = columns.min(area.width);
-    (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
-}
-
-fn halves(area: Rect) -> (Rect, Rect) {
-    split_across(area, area.width / 2)
 }

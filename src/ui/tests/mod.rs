@@ -1,5 +1,6 @@
 //! Tests of the face as a whole.
 
+mod closeups;
 mod journeys;
 mod robust;
 mod snapshots;
@@ -13,12 +14,20 @@ use ratatui::buffer::Buffer;
 
 /// Opens a console with the default theme and keys, in UTC.
 pub(super) fn console(ascii: bool) -> Ui {
-    let theme = Theme::builtin("dark16").unwrap();
+    console_with("dark16", ascii)
+}
+
+/// Opens a console with a theme and the default keys, in UTC.
+pub(super) fn console_with(theme: &str, ascii: bool) -> Ui {
+    let theme = Theme::builtin(theme).unwrap();
     Ui::new(Look { theme, keymap: Keymap::default(), ascii, utc: true })
 }
 
 /// Draws one frame and tells the console that it has been seen.
 pub(super) fn frame(ui: &mut Ui, view: &View, size: (u16, u16), now_ms: u64) -> Buffer {
+    if let Some(subject) = ui.wanted_closeup(now_ms) {
+        ui.show_closeup(subject.clone(), closeups::closeup(view, &subject), now_ms);
+    }
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
     terminal.draw(|frame| ui.draw(frame, view, now_ms)).unwrap();
     ui.drawn(now_ms);
