@@ -385,15 +385,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         Danger::Look,
         None,
     ),
-    row(
-        Action::Theme,
-        "view.theme",
-        "theme",
-        "Change the colours to the next theme.",
-        Role::Look,
-        Danger::Look,
-        None,
-    ),
+    row(Action::Theme, "view.theme", "theme", "Change the colours to the next theme.", Role::Look, Danger::Look, None),
     row(
         Action::Copy,
         "view.copy",

@@ -42,12 +42,12 @@ mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
 pub use closeup::{
-    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup, RouteRow,
-    Subject, WaveRow,
+    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup,
+    RouteRow, Subject, WaveRow,
 };
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{LOG_IN, Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
 pub use state::{Setup, State, closeup, preview, update, view};
 pub use view::{

@@ -161,8 +161,7 @@ impl CustomerList {
 
     /// Returns the rows that pass the filter, in order; customers that came after the last sorting stand at the end.
     pub fn rows<'a>(&self, view: &'a View) -> Vec<&'a CustomerRow> {
-        let mut rows: Vec<&CustomerRow> =
-            view.customers.iter().filter(|row| self.filter.matches(view, row)).collect();
+        let mut rows: Vec<&CustomerRow> = view.customers.iter().filter(|row| self.filter.matches(view, row)).collect();
         if !self.order.is_empty() {
             let place: HashMap<&str, usize> =
                 self.order.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();

@@ -5,7 +5,9 @@ use super::panel::customers::Worst;
 use super::pick::Pick;
 use super::scene::Scene;
 use super::screen::frame::Said;
-use super::screen::{Screen, Zoom, audit, customer, customers, drain, graphs, help, main, plan, preflight, releases, ring};
+use super::screen::{
+    Screen, Zoom, audit, customer, customers, drain, graphs, help, main, plan, preflight, releases, ring,
+};
 use crate::core::{Action, Audit, Closeup, Releases, Subject, View};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -247,9 +249,7 @@ impl Places {
                 ring::draw(scene, buf, area, said, name, Some(closeup), top)
             }
             (Screen::Ring(name), _) => ring::draw(scene, buf, area, said, name, None, top),
-            (Screen::Drain, Some(Closeup::Drain(closeup))) => {
-                drain::draw(scene, buf, area, said, Some(closeup), top)
-            }
+            (Screen::Drain, Some(Closeup::Drain(closeup))) => drain::draw(scene, buf, area, said, Some(closeup), top),
             (Screen::Drain, _) => drain::draw(scene, buf, area, said, None, top),
             (Screen::Graphs(zoom), _) => {
                 graphs::draw(scene, buf, area, said, *zoom);

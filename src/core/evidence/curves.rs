@@ -102,7 +102,8 @@ impl Evidence {
 
     /// Returns the time of the oldest sample from which changes are still kept; the very first one's time outlives it.
     fn oldest_kept(&self, slot: Slot) -> Option<i64> {
-        let kept = |pod: &PodEvidence| if pod.scrapes.len() > 2 { pod.scrapes.get(1) } else { pod.scrapes.front() }.copied();
+        let kept =
+            |pod: &PodEvidence| if pod.scrapes.len() > 2 { pod.scrapes.get(1) } else { pod.scrapes.front() }.copied();
         self.of(slot).filter_map(|(_, pod)| kept(pod)).min()
     }
 
@@ -138,7 +139,10 @@ mod tests {
         };
         let families = BTreeMap::from([
             (Family::InFlight, Reading::Value(vec![inflight])),
-            (Family::Started, Reading::Value(vec![series("acme", None, &counter(3.0)), series("other", None, &counter(90.0))])),
+            (
+                Family::Started,
+                Reading::Value(vec![series("acme", None, &counter(3.0)), series("other", None, &counter(90.0))]),
+            ),
             (
                 Family::Finished,
                 Reading::Value(vec![

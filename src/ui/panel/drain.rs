@@ -25,7 +25,11 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
             scene.ink.role(side_role(side), &format!("{side} {}", drain.version)),
             proof(scene),
         ],
-        None => vec![scene.mark(Action::Drain), scene.ink.text("open work "), scene.ink.role(Role::Old, scene.version(Side::Old))],
+        None => vec![
+            scene.mark(Action::Drain),
+            scene.ink.text("open work "),
+            scene.ink.role(Role::Old, scene.version(Side::Old)),
+        ],
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
     let feet = feet(scene, inner.width, inner.height);

@@ -226,7 +226,9 @@ fn banner(scene: &Scene, width: usize, is_roomy: bool) -> (String, String) {
     let (hold, back) = (scene.key(Action::Hold), scene.key(Action::Rollback));
     let rests = if scene.operates() {
         [
-            format!(" Numbers are OLD. Forward acts are refused; {hold} and {back} still work: they read the cluster first."),
+            format!(
+                " Numbers are OLD. Forward acts are refused; {hold} and {back} still work: they read the cluster first."
+            ),
             format!(" Numbers are OLD. Forward acts are refused; {hold} and {back} still work."),
             format!(" No forward acts; {hold} and {back} still work."),
             format!(" {hold} and {back} work."),

@@ -27,7 +27,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
 }
 
 fn rows(scene: &Scene, width: u16) -> Vec<Row> {
-    let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring)).collect();
+    let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring, width)).collect();
     if !scene.view.gates.is_empty() {
         rows.push(Row::default());
     }
@@ -52,7 +52,7 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
 }
 
 /// Writes a ring as a step of the plan.
-pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow) -> Row {
+pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow, width: u16) -> Row {
     let ink = &scene.ink;
     let (done, of) = ring.waves;
     let finished = of > 0 && done >= of && !ring.is_current;
@@ -66,10 +66,17 @@ pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow) -> Row {
         (false, true) => "is next",
         _ => ring.state.as_str(),
     };
-    let who = if ring.unlisted { "everybody else".to_owned() } else { format!("{} customers", ring.of) };
+    let is_narrow = width < 66;
+    let who = match (ring.unlisted, is_narrow) {
+        (true, true) => "others".to_owned(),
+        (true, false) => "everybody else".to_owned(),
+        (false, true) => format!("{} cust", ring.of),
+        (false, false) => format!("{} customers", ring.of),
+    };
+    let (name, room) = if is_narrow { (10, 9) } else { (14, 16) };
     Row::from(vec![
-        ink.maybe(role, &format!("{sign} {}", ink.left(&ring.name, 14))),
-        ink.text(&format!("{} waves  {}", ink.right(&format!("{done} of {of}"), 7), ink.left(&who, 16))),
+        ink.maybe(role, &format!("{sign} {}", ink.left(&ring.name, name))),
+        ink.text(&format!("{} waves  {}", ink.right(&format!("{done} of {of}"), 7), ink.left(&who, room))),
         ink.maybe(ring.needs_approval.then_some(Role::Warn), what),
     ])
 }

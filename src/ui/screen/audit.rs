@@ -48,7 +48,8 @@ impl Line<'_> {
             Self::Record(record) => {
                 let at = record.at.map(|at| at.to_string()).unwrap_or_default();
                 let rest = [&record.why, &record.evidence, &record.result];
-                let rest = rest.iter().filter(|text| !text.is_empty()).map(|text| format!("; {text}")).collect::<String>();
+                let rest =
+                    rest.iter().filter(|text| !text.is_empty()).map(|text| format!("; {text}")).collect::<String>();
                 format!("{} {at} {} {}{rest}", record.seq, record.by, record.what)
             }
         }
@@ -147,7 +148,7 @@ fn heading(scene: &Scene, width: u16) -> String {
     let what = what_width(width);
     let seq = if number > 0 { scene.ink.right("no", number) } else { String::new() };
     format!(
-        " {:8}  {} {} {} {seq}",
+        " {:8}   {} {} {} {seq}",
         "time",
         scene.ink.left("who", who),
         scene.ink.left("what", what),
@@ -157,7 +158,7 @@ fn heading(scene: &Scene, width: u16) -> String {
 
 fn what_width(width: u16) -> usize {
     let (who, result, number) = widths(width);
-    usize::from(width).saturating_sub(who + result + number + 14)
+    usize::from(width).saturating_sub(who + result + number + 15)
 }
 
 fn row(scene: &Scene, line: Line, width: u16) -> Row {
@@ -175,7 +176,7 @@ fn row(scene: &Scene, line: Line, width: u16) -> Row {
     let result = if result_width == 0 { String::new() } else { ink.left(result, result_width) };
     Row::from(vec![
         ink.role(Role::Dim, &format!(" {:8} ", scene.clock.short(line.at()))),
-        ink.maybe(role, role.map_or(" ", |role| ink.glyph(role))),
+        ink.maybe(role, &format!("{} ", role.map_or(" ", |role| ink.glyph(role)))),
         ink.text(&ink.left(who, who_width)),
         ink.maybe(role, &format!(" {} ", ink.left(what, what_width(width)))),
         ink.text(&result),
@@ -193,7 +194,7 @@ fn detail(scene: &Scene, line: Line, width: u16) -> Vec<Row> {
     };
     let when = format!("{} by {}", scene.clock.time(record.at), record.by);
     let mut rows = labelled(scene, "what", &record.what, None, width);
-    let intent = if record.intent.is_empty() { String::new() } else { format!("   intent {}", record.intent) };
+    let intent = if record.intent.is_empty() { String::new() } else { format!(" · intent {}", record.intent) };
     let chain = match (record.seq, record.prev.as_str()) {
         (_, "") => "first record".to_owned(),
         (seq, prev) => format!("after {} ({})", seq - 1, prev.chars().take(12).collect::<String>()),
@@ -221,7 +222,8 @@ mod tests {
         let record = |seq: u64, time: &str| AuditRow { seq, at: at(time), ..AuditRow::default() };
         let audit = Audit { records: vec![record(3, "09"), record(2, "05"), record(1, "05")], ..Audit::default() };
         let notices = [NoticeRow { at: at("07"), tone: None, text: "x".to_owned() }];
-        let keys: Vec<String> = lines(&audit, &notices).iter().map(|line| line.key().chars().take(2).collect()).collect();
+        let keys: Vec<String> =
+            lines(&audit, &notices).iter().map(|line| line.key().chars().take(2).collect()).collect();
         assert_eq!(keys, ["r3", "n2", "r2", "r1"]);
     }
 }

@@ -47,7 +47,8 @@ pub(in crate::ui) fn draw(
             0,
         );
     };
-    let events = if closeup.events.is_empty() { 0 } else { (closeup.events.len() as u16 + 2).clamp(3, body.height / 4) };
+    let events =
+        if closeup.events.is_empty() { 0 } else { (closeup.events.len() as u16 + 2).clamp(3, body.height / 4) };
     let events = if body.height >= 24 { events } else { 0 };
     let text = text(scene, row, closeup, body.width.saturating_sub(2), events == 0);
     let wanted = text.len() as u16 + 2;
@@ -96,17 +97,23 @@ fn text(scene: &Scene, row: &CustomerRow, closeup: &CustomerCloseup, width: u16,
         Some(false) => "silent: no request since its shift",
         None => "has not moved",
     };
-    rows.extend(labelled(scene, "ring", &format!("{} wave {}   {seen}", row.ring, row.wave), None, width));
+    rows.extend(labelled(scene, "ring", &format!("{} wave {} · {seen}", row.ring, row.wave), None, width));
     let limit = scene.view.errors.limit;
     let bad = row.errors.zip(limit).is_some_and(|(errors, limit)| errors > limit);
-    let limit = limit.map(|limit| format!("   limit {}", num::percent(Some(limit), num::UNKNOWN))).unwrap_or_default();
-    let now = format!("{} req/s   errors {}{limit}", num::rate(row.rps), num::percent(row.errors, num::NOTHING));
+    let limit = limit.map(|limit| format!(" · limit {}", num::percent(Some(limit), num::UNKNOWN))).unwrap_or_default();
+    let now = format!("{} req/s · errors {}{limit}", num::rate(row.rps), num::percent(row.errors, num::NOTHING));
     rows.extend(labelled(scene, "now", &now, bad.then_some(Role::Bad), width));
-    let open = format!("{} on the old version   {} on the new", num::count(closeup.open.0), num::count(closeup.open.1));
+    let open = format!("{} on the old version · {} on the new", num::count(closeup.open.0), num::count(closeup.open.1));
     rows.extend(labelled(scene, "open work", &open, None, width));
     let kind = [("tier", &closeup.tier), ("region", &closeup.region)];
-    let kind = kind.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("   {key} {value}"));
-    rows.extend(labelled(scene, "request", &format!("{}{}", closeup.matched_by, kind.collect::<String>()), None, width));
+    let kind = kind.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!(" · {key} {value}"));
+    rows.extend(labelled(
+        scene,
+        "request",
+        &format!("{}{}", closeup.matched_by, kind.collect::<String>()),
+        None,
+        width,
+    ));
     if closeup.routes.is_empty() {
         rows.extend(labelled(scene, "route", "on the base route: no managed route names it", None, width));
     }
@@ -114,7 +121,7 @@ fn text(scene: &Scene, row: &CustomerRow, closeup: &CustomerCloseup, width: u16,
         let rules: Vec<String> = route.rules.iter().map(ToString::to_string).collect();
         let to = route.to.map_or(num::UNKNOWN.to_owned(), |side| scene.version(side).to_owned());
         let text = format!(
-            "{} rules {} send to {to}   {}   resourceVersion {}",
+            "{} · rules {} send to {to} · {} · resourceVersion {}",
             route.name,
             rules.join(","),
             route.accepted,

@@ -79,7 +79,7 @@ pub(in crate::ui) fn draw(
 fn typing(scene: &Scene, list: &CustomerList) -> Row {
     let hold = scene.key(Action::Hold);
     let holds = if hold.is_empty() { String::new() } else { format!(", {hold} still holds") };
-    let text = format!(" Filter: {}▏   ring:early ver:4.12 err>1   Enter keeps it, Esc clears it{holds}", list.text());
+    let text = format!(" Filter: {}▏  Enter keeps it, Esc clears it{holds}   (ring:early ver:4.12 err>1)", list.text());
     Row::from(scene.ink.role(Role::Focus, &text))
 }
 

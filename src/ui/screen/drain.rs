@@ -22,6 +22,9 @@ const KEYS: &[Action] = &[
     Action::Quit,
 ];
 
+/// What the drain does about most kinds of open work, and so is not said of each.
+const WAITED_FOR: &str = "waited for";
+
 /// Draws the screen; returns the rows in sight of the pods and the rows there are.
 pub(in crate::ui) fn draw(
     scene: &Scene,
@@ -83,21 +86,29 @@ fn text(scene: &Scene, closeup: &DrainCloseup, width: u16) -> Vec<Row> {
     };
     let mut rows = labelled(scene, "proof", &format!("{side} {}: {word}", drain.version), Some(role), width);
     rows.extend(labelled(scene, "", &drain.headline, None, width));
-    let open = format!("{} open   oldest {}", num::count(drain.inflight), num::oldest(drain.oldest));
+    let open = format!("{} open · oldest {}", num::count(drain.inflight), num::oldest(drain.oldest));
     let eta = match drain.eta {
-        Some(seconds) => format!("   about {} left", num::age(seconds)),
+        Some(seconds) => format!(" · about {} left", num::age(seconds)),
         None => String::new(),
     };
     rows.extend(labelled(scene, "open", &format!("{open}{eta}"), None, width));
     if let Some((limit, used)) = drain.patience {
-        let text = format!("{} of {}; after that the screen offers force, nothing is cut by itself", num::age(used), num::span(limit));
+        let text = format!(
+            "{} of {}; after that the screen offers force, nothing is cut by itself",
+            num::age(used),
+            num::span(limit)
+        );
         rows.extend(labelled(scene, "patience", &text, (used > limit).then_some(Role::Bad), width));
     }
-    for (kind, count) in &drain.by_kind {
-        let policy = closeup.policies.iter().find(|(known, _)| known == kind).map_or("", |(_, word)| word.as_str());
-        let role = count.is_some_and(|n| n > 0).then_some(Role::Drain);
-        let count = count.map_or("not exported".to_owned(), |n| n.to_string());
-        rows.extend(labelled(scene, kind.as_str(), &format!("{count:>5}   {policy}"), role, width));
+    if !drain.by_kind.is_empty() {
+        let in_words = |(kind, count): &(StreamKind, Option<u64>)| {
+            let asked = closeup.policies.iter().find(|(known, word)| known == kind && word != WAITED_FOR);
+            let asked = asked.map(|(_, word)| format!(" ({word})")).unwrap_or_default();
+            let count = count.map_or("not exported".to_owned(), |n| n.to_string());
+            format!("{} {count}{asked}", kind.as_str())
+        };
+        let kinds: Vec<String> = drain.by_kind.iter().map(in_words).collect();
+        rows.extend(labelled(scene, "kinds", &kinds.join(" · "), None, width));
     }
     if !drain.in_use {
         for (i, missing) in drain.missing.iter().enumerate() {
@@ -141,7 +152,7 @@ fn pod_row(scene: &Scene, pod: &PodRow, width: u16) -> Row {
     let ink = &scene.ink;
     let side = pod.side.map_or(String::new(), |side| side.to_string());
     let mut pieces = vec![
-        ink.text(&format!("  {} ", ink.left(&pod.name, name_width(width)))),
+        ink.text(&format!("  {} ", ink.end(&pod.name, name_width(width)))),
         ink.maybe(pod.side.map(side_role), &ink.left(&side, 5)),
         ink.maybe(state_role(&pod.state), &ink.left(&pod.state, 12)),
     ];

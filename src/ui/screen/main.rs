@@ -6,6 +6,7 @@ use super::PANELS;
 use super::card;
 use super::frame::{Said, halves, split, split_across};
 use crate::core::Action;
+use crate::ui::chart::Unit;
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::customers::Worst;
 use crate::ui::panel::{drain, errors, events, footer, header, order, plan, rings};
@@ -19,6 +20,8 @@ const MIN: (u16, u16) = (60, 16);
 const TALL: u16 = 36;
 /// From this width on, three charts stand side by side.
 const WIDE: u16 = 160;
+/// From this width on, the requests stand beside them.
+const WIDEST: u16 = 200;
 
 const KEYS: &[Action] = &[
     Action::Hold,
@@ -27,13 +30,17 @@ const KEYS: &[Action] = &[
     Action::Help,
     Action::Customers,
     Action::Events,
+    Action::Quit,
     Action::Drain,
     Action::Graphs,
-    Action::Quit,
+    Action::Preflight,
+    Action::Releases,
     Action::Palette,
-    Action::Open,
+    Action::Ring,
     Action::Filter,
+    Action::Freeze,
     Action::TimeZone,
+    Action::Theme,
 ];
 
 /// What of the console's own state the screen shows.
@@ -93,7 +100,10 @@ fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Sh
     rings::draw(scene, buf, top, shown.ring, done);
     if tall && rest.height >= 22 {
         let events_rows = (rest.height / 6).clamp(4, 9);
-        let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(12).max(8));
+        // Charts need a height to be read, not more: the rest is for customers and plan.
+        let spare = rest.height - events_rows;
+        let most = spare.saturating_sub(12).max(8);
+        let lists = plan::height(scene).max(spare.saturating_sub(16)).clamp(8, most);
         let (charts, below) = split(rest, rest.height - lists - events_rows);
         draw_charts(scene, buf, charts);
         let (middle, last) = split(below, lists);
@@ -130,15 +140,20 @@ fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Sh
 }
 
 fn draw_charts(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    if area.width >= WIDE {
-        let third = area.width / 3;
-        let (left, rest) = split_across(area, third);
-        let (middle, right) = split_across(rest, third);
+    if area.width < WIDE {
+        let (left, right) = halves(area);
         drain::draw(scene, buf, left);
-        errors::draw(scene, buf, middle);
-        return errors::draw_latency(scene, buf, right);
+        return errors::draw(scene, buf, right);
     }
-    let (left, right) = halves(area);
+    let columns = if area.width >= WIDEST { 4 } else { 3 };
+    let (left, rest) = split_across(area, area.width / columns);
+    let (middle, rest) = split_across(rest, area.width / columns);
     drain::draw(scene, buf, left);
-    errors::draw(scene, buf, right);
+    errors::draw(scene, buf, middle);
+    if columns == 3 {
+        return errors::draw_latency(scene, buf, rest);
+    }
+    let (right, last) = split_across(rest, area.width / columns);
+    errors::draw_latency(scene, buf, right);
+    errors::draw_plain(scene, buf, last, "req/s", &scene.view.requests, Unit::Count);
 }

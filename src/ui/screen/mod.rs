@@ -72,12 +72,5 @@ impl Zoom {
 }
 
 /// The panels of the main screen, in the order of their digits, each by the action that opens it.
-pub(super) const PANELS: [Action; 7] = [
-    Action::Ring,
-    Action::Drain,
-    Action::Errors,
-    Action::Latency,
-    Action::Customers,
-    Action::Plan,
-    Action::Events,
-];
+pub(super) const PANELS: [Action; 7] =
+    [Action::Ring, Action::Drain, Action::Errors, Action::Latency, Action::Customers, Action::Plan, Action::Events];

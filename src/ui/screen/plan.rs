@@ -32,11 +32,12 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
 fn rows(scene: &Scene, width: u16) -> Vec<Row> {
     let heading = |text: &str| Row::from(scene.ink.bold(&format!(" {text}")));
     let mut rows = vec![heading("waves")];
-    rows.extend(scene.view.rings.iter().map(|ring| step(scene, ring)));
+    rows.extend(scene.view.rings.iter().map(|ring| step(scene, ring, width)));
     rows.push(Row::default());
     rows.push(heading("gates"));
     if scene.view.gates.is_empty() {
-        let text = "  the plan of a release under way has none to ask: a wave bakes by time alone, or nothing is under way";
+        let text =
+            "  the plan of a release under way has none to ask: a wave bakes by time alone, or nothing is under way";
         rows.push(Row::from(scene.ink.role(Role::Dim, &scene.ink.fit(text, usize::from(width)))));
     }
     for gate in &scene.view.gates {

@@ -30,7 +30,11 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
 
 /// Writes every finding as one text, for the clipboard.
 pub(in crate::ui) fn as_text(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("{}: {} ({})", word(finding.level), finding.text, finding.check)).collect::<Vec<_>>().join("\n")
+    findings
+        .iter()
+        .map(|finding| format!("{}: {} ({})", word(finding.level), finding.text, finding.check))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn title(scene: &Scene) -> Vec<Piece> {
@@ -55,7 +59,12 @@ fn rows(scene: &Scene, width: usize) -> Vec<Row> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     if findings.is_empty() {
         let text = "No check has found anything. A start looks again, at everything, before it writes.";
-        return scene.ink.wrap(text, width.saturating_sub(2)).iter().map(|row| Row::from(scene.ink.text(&format!(" {row}")))).collect();
+        return scene
+            .ink
+            .wrap(text, width.saturating_sub(2))
+            .iter()
+            .map(|row| Row::from(scene.ink.text(&format!(" {row}"))))
+            .collect();
     }
     let mut rows = Vec::new();
     let mut last = None;

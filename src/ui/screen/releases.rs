@@ -40,7 +40,8 @@ pub(in crate::ui) fn draw(
     }
     let names: Vec<&str> = releases.rows.iter().map(|row| row.name.as_str()).collect();
     let at = pick.index(&names);
-    let note = scene.ink.role(Role::Dim, &format!("times {}  {}", scene.clock.zone(), footer::position(at, names.len())));
+    let note =
+        scene.ink.role(Role::Dim, &format!("times {}  {}", scene.clock.zone(), footer::position(at, names.len())));
     let inner = scene.ink.frame(buf, below, vec![scene.ink.text("releases, newest first")], vec![note]);
     put(buf, inner, 0, &heading(scene, inner.width));
     let room = usize::from(inner.height.saturating_sub(1));
@@ -92,24 +93,26 @@ fn frequency(scene: &Scene, delivery: &Delivery, width: u16) -> Lines {
     vec![
         (format!("{:.1} a day   {done} done{before}", done as f64 / days), None),
         (bars, Some(Role::New)),
-        (format!("counted when the last customer is on it   {since}"), Some(Role::Dim)),
+        (format!("counted at the end; {since}"), Some(Role::Dim)),
     ]
 }
 
 fn lead(delivery: &Delivery) -> Lines {
     let left_out = match delivery.without_commit {
         0 => String::new(),
-        n => format!("   {n} without a commit time left out"),
+        n => format!("{n} without a commit time left out"),
     };
     let Some((half, most)) = delivery.lead else {
         return vec![
             ("not in the record".to_owned(), None),
-            (format!("needs releases that are done and name their commit's time{left_out}"), Some(Role::Dim)),
+            ("needs releases with a commit time".to_owned(), Some(Role::Dim)),
+            (left_out, Some(Role::Dim)),
         ];
     };
     vec![
         (format!("{} for half   {} for 9 of 10", num::age(half), num::age(most)), None),
-        (format!("commit to the end of {} releases{left_out}", delivery.lead_of), Some(Role::Dim)),
+        (format!("commit to end, {} releases", delivery.lead_of), Some(Role::Dim)),
+        (left_out, Some(Role::Dim)),
     ]
 }
 
@@ -146,10 +149,8 @@ fn restore(delivery: &Delivery) -> Lines {
     };
     vec![
         (format!("{} for half   {} for 9 of 10", num::age(half), num::age(most)), None),
-        (
-            format!("order to roll back until everybody was seen back, {} times", delivery.restore_of),
-            Some(Role::Dim),
-        ),
+        (format!("from the order, {} rollbacks", delivery.restore_of), Some(Role::Dim)),
+        ("until everybody was seen back".to_owned(), Some(Role::Dim)),
     ]
 }
 
@@ -161,7 +162,7 @@ fn heading(scene: &Scene, width: u16) -> Row {
         ink.left("release", w.name),
         ink.left("version", w.version),
         ink.left("state", 14),
-        ink.left("started", w.started),
+        ink.left(if w.started < 7 { "day" } else { "started" }, w.started),
         ink.right("took", 7),
         ink.right("moved", 8),
         ink.right("cut", 4),
@@ -188,12 +189,15 @@ fn line(scene: &Scene, row: &PastRow, width: u16) -> Row {
         Some(of) => format!("{}/{of}", row.moved),
         None => num::NOTHING.to_owned(),
     };
+    let day = scene.clock.day(row.started);
+    // Where there is little room: the month and the day.
+    let started = if w.started < day.len() { day.get(5..10).unwrap_or(num::NOTHING) } else { &day };
     let mark = if row.is_active { ink.glyph(Role::Focus) } else { " " };
     let cut = row.cut + row.forced_on as u32;
     let pieces: Vec<Piece> = vec![
         ink.text(&format!("{mark} {} {} ", ink.left(&row.name, w.name), ink.left(&row.version, w.version))),
         ink.role(role, &ink.left(&row.state, 14)),
-        ink.text(&format!(" {} {} {} ", ink.left(&scene.clock.day(row.started), w.started), ink.right(&took, 7), ink.right(&moved, 8))),
+        ink.text(&format!(" {} {} {} ", ink.left(started, w.started), ink.right(&took, 7), ink.right(&moved, 8))),
         ink.maybe((cut > 0).then_some(Role::Bad), &ink.right(&cut.to_string(), 4)),
         ink.text(&format!(" {}", ink.left(&row.by, w.by))),
     ];

@@ -41,9 +41,11 @@ pub(in crate::ui) fn draw(
         let rows = [Row::from(scene.ink.role(Role::Warn, &text))];
         return frame::scroll(scene, buf, body, vec![scene.ink.text("ring")], &rows, 0);
     };
-    let text = text(scene, row, closeup, body.width.saturating_sub(2));
+    // Where there is little room, who is in the ring says more than its curves.
+    let charts = if body.height >= 26 { (body.height / 3).max(8) } else { 0 };
+    let rows_of_wave = if charts > 0 { 2 } else { 1 };
+    let text = text(scene, row, closeup, body.width.saturating_sub(2), rows_of_wave);
     let customers = customers(scene, name, body.width.saturating_sub(2));
-    let charts = if body.height >= 16 { (body.height / 3).max(8) } else { 0 };
     let (head, rest) = split(body, (text.len() as u16 + 2).min(body.height - charts));
     let (middle, last) = split(rest, charts.min(rest.height));
     frame::scroll(scene, buf, head, title(scene, row), &text, 0);
@@ -65,7 +67,7 @@ fn title(scene: &Scene, row: &RingRow) -> Vec<Piece> {
     pieces
 }
 
-fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16) -> Vec<Row> {
+fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of_wave: usize) -> Vec<Row> {
     let (want, now) = want_and_now(row);
     let differs = want != now;
     let count = match (row.unlisted, row.now) {
@@ -73,15 +75,10 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16) -> Vec<
         (false, None) => format!("{} of {} customers on the new version", num::UNKNOWN, row.of),
         (false, Some(on_new)) => format!("{on_new} of {} customers on the new version", row.of),
     };
-    let mut rows = labelled(
-        scene,
-        "want / now",
-        &format!("{want} / {now}   {count}"),
-        differs.then_some(Role::Warn),
-        width,
-    );
+    let mut rows =
+        labelled(scene, "want / now", &format!("{want} / {now} · {count}"), differs.then_some(Role::Warn), width);
     let traffic = format!(
-        "{} req/s   errors new {} old {}   {} open on the version that is being left",
+        "{} req/s · errors new {} old {} · {} open on the version that is left",
         num::rate(row.rps),
         num::percent(row.errors_new, num::NOTHING),
         num::percent(row.errors_old, num::NOTHING),
@@ -94,14 +91,16 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16) -> Vec<
         (true, Some((by, at))) => format!("approved by {by} at {}", scene.clock.time(Some(*at))),
     };
     let waits = closeup.needs_approval && closeup.approved.is_none() && row.waves.0 < row.waves.1;
-    let state = format!("{}   bakes {}   {approval}", row.state, num::span(closeup.bake));
+    let state = format!("{} · bakes {} · {approval}", row.state, num::span(closeup.bake));
     rows.extend(labelled(scene, "state", &state, waits.then_some(Role::Warn), width));
     if row.is_current {
         rows.extend(labelled(scene, "gates", row.verdict.word(), verdict_role(&row.verdict), width));
     }
     for wave in &closeup.waves {
         let (text, role) = in_words(scene, wave, row.unlisted);
-        rows.extend(labelled(scene, &format!("wave {}", wave.number), &text, role, width).into_iter().take(2));
+        rows.extend(
+            labelled(scene, &format!("wave {}", wave.number), &text, role, width).into_iter().take(rows_of_wave),
+        );
     }
     rows
 }
@@ -120,7 +119,7 @@ fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool) -> (String, Option<Ro
         "back" => Some(Role::Old),
         _ => None,
     };
-    (format!("{}{at}{silent}   {who}", wave.state), role)
+    (format!("{}{at}{silent} · {who}", wave.state), role)
 }
 
 fn customers(scene: &Scene, ring: &str, width: u16) -> Vec<Row> {

@@ -114,7 +114,11 @@ fn audit() -> Audit {
         act: act.to_owned(),
         what: what.to_owned(),
         why: if act == "take" { "she is off duty".to_owned() } else { String::new() },
-        evidence: if act == "shift" { "errors pass 0.3%, p99 pass 96ms, restarts pass 0".to_owned() } else { String::new() },
+        evidence: if act == "shift" {
+            "errors pass 0.3%, p99 pass 96ms, restarts pass 0".to_owned()
+        } else {
+            String::new()
+        },
         result: result.to_owned(),
         intent: if act == "shift" { "01J9ZK3T9Q".to_owned() } else { String::new() },
         prev: format!("9c1e{seq:04}77aa"),

@@ -32,7 +32,9 @@ struct Shot {
 fn every_screen_looks_as_it_was_looked_at() {
     let mut wrong = Vec::new();
     for (name, view) in views::states() {
-        wrong.extend(SIZES.into_iter().filter_map(|size| compare(&shot(&format!("main-{name}"), view.clone(), "m"), size)));
+        wrong.extend(
+            SIZES.into_iter().filter_map(|size| compare(&shot(&format!("main-{name}"), view.clone(), "m"), size)),
+        );
     }
     for shot in screens() {
         wrong.extend(SIZES.into_iter().filter_map(|size| compare(&shot, size)));
@@ -44,10 +46,8 @@ fn every_screen_looks_as_it_was_looked_at() {
 
 #[test]
 fn every_dialog_looks_as_it_was_looked_at() {
-    let wrong: Vec<String> = dialogs()
-        .iter()
-        .flat_map(|shot| DIALOG_SIZES.into_iter().filter_map(|size| compare(shot, size)))
-        .collect();
+    let wrong: Vec<String> =
+        dialogs().iter().flat_map(|shot| DIALOG_SIZES.into_iter().filter_map(|size| compare(shot, size))).collect();
     assert_none(&wrong);
 }
 
@@ -153,7 +153,8 @@ fn compare(shot: &Shot, size: (u16, u16)) -> Option<String> {
     let golden = std::fs::read_to_string(&file).unwrap_or_default();
     let first = golden.lines().zip(now.lines()).position(|(was, is)| was != is).unwrap_or(0);
     let line = |text: &str| text.lines().nth(first).unwrap_or_default().to_owned();
-    (golden != now).then(|| format!("{name}, line {}:\n  was {}\n  is  {}\n{now}", first + 1, line(&golden), line(&now)))
+    (golden != now)
+        .then(|| format!("{name}, line {}:\n  was {}\n  is  {}\n{now}", first + 1, line(&golden), line(&now)))
 }
 
 fn assert_none(wrong: &[String]) {
@@ -207,10 +208,23 @@ fn first_run() -> View {
 pub(super) fn with_findings() -> View {
     let mut view = views::idle();
     view.findings = vec![
-        Finding::warn("route.no-timeouts", "rule 1 of HTTPRoute trackx has no timeouts: Envoy-based gateways cut its requests after 15 s; set timeouts.request"),
-        Finding::refuse("policy.by-name", "SecurityPolicy trackx-jwt protects route trackx only; managed routes would be unprotected. Target it by label pilothouse.dev/base: trackx, or attach it to the Gateway."),
-        Finding::refuse("hpa.shrinks", "HorizontalPodAutoscaler trackx-b would shrink slot b to 2 of 8 pods: kubectl patch hpa trackx-b -p '{\"spec\":{\"minReplicas\":8}}'"),
-        Finding { level: crate::model::Level::Note, check: "policy.not-checked".to_owned(), text: "BackendTrafficPolicy may not be listed: not checked".to_owned() },
+        Finding::warn(
+            "route.no-timeouts",
+            "rule 1 of HTTPRoute trackx has no timeouts: Envoy-based gateways cut its requests after 15 s; set timeouts.request",
+        ),
+        Finding::refuse(
+            "policy.by-name",
+            "SecurityPolicy trackx-jwt protects route trackx only; managed routes would be unprotected. Target it by label pilothouse.dev/base: trackx, or attach it to the Gateway.",
+        ),
+        Finding::refuse(
+            "hpa.shrinks",
+            "HorizontalPodAutoscaler trackx-b would shrink slot b to 2 of 8 pods: kubectl patch hpa trackx-b -p '{\"spec\":{\"minReplicas\":8}}'",
+        ),
+        Finding {
+            level: crate::model::Level::Note,
+            check: "policy.not-checked".to_owned(),
+            text: "BackendTrafficPolicy may not be listed: not checked".to_owned(),
+        },
     ];
     view
 }

@@ -28,9 +28,10 @@ pub fn closeup(state: &State, now: Timestamp, subject: &Subject) -> Option<Close
 fn graphs(state: &State, at: Timestamp, who: Who<'_>) -> (Graph, Graph) {
     let Some((old, new)) = slots(state) else { return (Graph::default(), Graph::default()) };
     let evidence = &state.evidence;
-    let limit = state.plan.as_ref().and_then(|plan| {
-        plan.gates.iter().find(|gate| matches!(gate.kind, GateKind::ErrorRatio)).map(|gate| gate.max)
-    });
+    let limit = state
+        .plan
+        .as_ref()
+        .and_then(|plan| plan.gates.iter().find(|gate| matches!(gate.kind, GateKind::ErrorRatio)).map(|gate| gate.max));
     let grid = evidence.grid(at, CELLS);
     let (old, new) = (evidence.curves(old, who, grid), evidence.curves(new, who, grid));
     let graph = |new: Vec<Option<f64>>, old: Vec<Option<f64>>, limit: Option<f64>| {
