@@ -68,7 +68,11 @@ fn start(cli: Cli) -> Result<Code, Failure> {
 async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
-        Some(Verb::Watch) => console(settings, true).await,
+        Some(Verb::Watch(args)) => {
+            let mut settings = settings;
+            (settings.look.kiosk, settings.look.privacy) = (args.kiosk(), args.privacy);
+            console(settings, true).await
+        }
         Some(Verb::Demo(args)) => {
             let mut scenario = super::scenario(&args.scenario)?;
             scenario.seed = args.seed.unwrap_or(scenario.seed);

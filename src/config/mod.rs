@@ -98,7 +98,14 @@ pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Find
         plan: wanted.plan.clone().or(file.plan),
         kubeconfig: wanted.kubeconfig.clone().or(file.kubeconfig),
         metrics: metrics_url.map(|url| (url, file.metrics_auth.unwrap_or(Authentication::None))),
-        look: Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc" },
+        look: Look {
+            theme,
+            keymap,
+            ascii: wanted.ascii || !around.is_utf8,
+            utc: time == "utc",
+            kiosk: None,
+            privacy: false,
+        },
     })
 }
 

@@ -14,8 +14,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Between two pictures that no key asked for.
-const FRAME: Duration = Duration::from_millis(100);
 /// Between two pictures while keys arrive.
 const KEY_FRAME: Duration = Duration::from_millis(15);
 
@@ -158,9 +156,9 @@ impl App {
             self.ui.show_preview(self.engine.preview(&command));
         }
         let now_ms = elapsed_ms(self.began);
-        if let Some(subject) = self.ui.wanted_closeup(now_ms) {
+        if let Some(subject) = self.ui.wanted_closeup(now_ms, &self.view) {
             let closeup = self.engine.closeup(&subject);
-            self.ui.show_closeup(subject, closeup, now_ms);
+            self.ui.show_closeup(subject, closeup, now_ms, &self.view);
         }
         let (ui, view) = (&mut self.ui, &self.view);
         let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
@@ -169,7 +167,7 @@ impl App {
         }
         self.is_dirty = false;
         self.drawn_second = self.engine.now().as_second();
-        self.due = Instant::now() + FRAME;
+        self.due = Instant::now() + Duration::from_millis(self.ui.pace_ms());
         Ok(())
     }
 

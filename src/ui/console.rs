@@ -4,8 +4,10 @@ use super::chord::Chord;
 use super::clock::Clock;
 use super::dialog::{Confirming, Dialog, Leaving, Menu, Palette, Press, Reply, Starting};
 use super::keymap::{self, Keymap, Lookup, Place};
+use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
 use super::places::Places;
+use super::privacy;
 use super::safe::Safe;
 use super::scene::Scene;
 use super::screen::frame::Said;
@@ -27,6 +29,10 @@ pub struct Look {
     pub ascii: bool,
     /// Whether times are UTC, not local.
     pub utc: bool,
+    /// How a wall screen behaves; `None` at a console.
+    pub kiosk: Option<Kiosk>,
+    /// Whether customers' names are replaced by signs.
+    pub privacy: bool,
 }
 
 /// What the console asks of the runtime.
@@ -57,6 +63,8 @@ pub struct Ui {
     frozen: Option<Frozen>,
     said: Option<(String, u64)>,
     order: Order,
+    /// How often a person has turned the page of a wall screen.
+    turns: u64,
 }
 
 /// A picture that does not move, and since when.
@@ -73,6 +81,10 @@ struct Order {
     dismissed: bool,
 }
 
+/// Between two pictures that no key asked for.
+const FRAME_MS: u64 = 100;
+/// The same on a wall screen.
+const KIOSK_MS: u64 = 1000;
 /// How long a short message stays.
 const SAID_MS: u64 = 4000;
 /// How long a finished order stays.
@@ -91,12 +103,20 @@ impl Ui {
             frozen: None,
             said: None,
             order: Order::default(),
+            turns: 0,
         }
     }
 
     /// Takes in what the terminal sent; `now_ms` is a monotonic time.
     pub fn on_event(&mut self, now_ms: u64, event: &Event, view: &View) -> Vec<Ask> {
+        let masked = self.look.privacy.then(|| privacy::view(view));
+        let view = masked.as_ref().unwrap_or(view);
         match event {
+            Event::Key(key) if self.look.kiosk.is_some() => {
+                let is_press = key.kind == KeyEventKind::Press;
+                if is_press { self.on_kiosk_key(Chord::of(key)) } else { Vec::new() }
+            }
+            Event::Paste(_) if self.look.kiosk.is_some() => Vec::new(),
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 self.on_key(now_ms, Chord::of(key), key.kind == KeyEventKind::Repeat, view)
             }
@@ -121,17 +141,32 @@ impl Ui {
     }
 
     /// Returns what is to be looked at closely before the next frame; `None` when nothing is, or what is known is new.
-    pub fn wanted_closeup(&self, now_ms: u64) -> Option<Subject> {
-        self.places.wanted_closeup(now_ms)
+    pub fn wanted_closeup(&self, now_ms: u64, view: &View) -> Option<Subject> {
+        let wanted = self.places.wanted_closeup(now_ms)?;
+        Some(if self.look.privacy { privacy::reveal(view, wanted) } else { wanted })
     }
 
     /// Takes in a close look; `None` when what was wanted is not there.
-    pub fn show_closeup(&mut self, subject: Subject, closeup: Option<Closeup>, now_ms: u64) {
-        self.places.show_closeup(subject, closeup, now_ms);
+    pub fn show_closeup(&mut self, subject: Subject, closeup: Option<Closeup>, now_ms: u64, view: &View) {
+        if !self.look.privacy {
+            return self.places.show_closeup(subject, closeup, now_ms);
+        }
+        let subject = match subject {
+            Subject::Customer(id) => Subject::Customer(privacy::sign(&id)),
+            other => other,
+        };
+        self.places.show_closeup(subject, closeup.map(|closeup| privacy::closeup(view, closeup)), now_ms);
+    }
+
+    /// Returns the shortest time between two pictures that no key asked for, in milliseconds.
+    pub fn pace_ms(&self) -> u64 {
+        if self.look.kiosk.is_some() { KIOSK_MS } else { FRAME_MS }
     }
 
     /// Draws the whole picture.
     pub fn draw(&mut self, frame: &mut Frame, view: &View, now_ms: u64) {
+        let masked = self.look.privacy.then(|| privacy::view(view));
+        let view = masked.as_ref().unwrap_or(view);
         let order = self.order_is_worth_showing(now_ms, view);
         let area = frame.area();
         let buf = frame.buffer_mut();
@@ -148,6 +183,9 @@ impl Ui {
             clock: &self.clock,
             now_ms,
         };
+        if let Some(kiosk) = self.look.kiosk {
+            return self.places.draw_kiosk(&scene, buf, area, kiosk, self.turns);
+        }
         let pending = (!self.pending.is_empty()).then(|| format!("{} ... (Esc: no)", keymap::label(&self.pending)));
         let said = self.said.as_ref().filter(|(_, until)| now_ms < *until).map(|(text, _)| text.clone()).or(pending);
         self.places.draw(&scene, buf, area, Said { text: said.as_deref(), order });
@@ -207,6 +245,19 @@ impl Ui {
                 Vec::new()
             }
         }
+    }
+
+    /// A wall screen needs no keys; it takes those that leave, turn the page or draw again.
+    fn on_kiosk_key(&mut self, chord: Chord) -> Vec<Ask> {
+        let leaves = self.look.kiosk.is_some_and(|kiosk| !kiosk.no_quit);
+        match self.look.keymap.look_up(Place::Main, &[chord]) {
+            Lookup::Runs(Action::Quit) if leaves => return vec![Ask::Quit],
+            Lookup::Runs(Action::Redraw) => return vec![Ask::Redraw],
+            Lookup::Runs(Action::NextPanel) => self.turns += 1,
+            Lookup::Runs(Action::PreviousPanel) => self.turns += kiosk::PAGES - 1,
+            _ => {}
+        }
+        Vec::new()
     }
 
     fn on_reply(&mut self, now_ms: u64, reply: Reply, view: &View) -> Vec<Ask> {

@@ -1,5 +1,6 @@
 //! Where the person is: which screen, what is selected on each, and how one leads to another.
 
+use super::kiosk::{self, Kiosk};
 use super::list::CustomerList;
 use super::panel::customers::Worst;
 use super::pick::Pick;
@@ -272,6 +273,12 @@ impl Places {
         self.closeup = closeup;
         self.page = shown.0;
         self.scroll = self.scroll.min(shown.1.saturating_sub(shown.0));
+    }
+
+    /// Draws a wall screen.
+    pub fn draw_kiosk(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect, kiosk: Kiosk, turns: u64) {
+        self.worst.refresh(scene.now_ms, scene.view);
+        kiosk::draw(scene, buf, area, kiosk, turns, &self.worst);
     }
 
     fn open(&mut self, screen: Screen) {

@@ -70,7 +70,7 @@ fn feet(scene: &Scene, width: u16, height: u16) -> Vec<Row> {
     }
     if height >= 12 && !drain.survivors.is_empty() {
         let names = drain.survivors.iter().map(|(id, n)| format!("{id} {n}")).collect::<Vec<_>>().join("  ");
-        feet.push(Row::from(scene.ink.text(&format!(" most: {names}"))));
+        feet.push(Row::from(scene.ink.text(&scene.ink.fit(&format!(" most: {names}"), usize::from(width)))));
     }
     feet
 }

@@ -62,7 +62,7 @@ pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
 }
 
 /// Returns how a state word reads: an emergency, a way back, an end, or work.
-fn state_role(scene: &Scene, word: &str) -> Role {
+pub(in crate::ui) fn state_role(scene: &Scene, word: &str) -> Role {
     match scene.live.header.alarm {
         Some(Tone::Bad) => return Role::Danger,
         Some(Tone::Warn) => return Role::Warn,

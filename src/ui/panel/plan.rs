@@ -1,7 +1,7 @@
 //! The plan beside the gates: which wave was, is and comes, and what every gate says.
 
 use crate::core::{Action, RingRow};
-use crate::model::Level;
+use crate::model::{Finding, Level};
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::errors::gate_pieces;
 use crate::ui::scene::Scene;
@@ -21,8 +21,9 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let title = vec![scene.mark(Action::Plan), scene.ink.text("plan and gates")];
     let inner = scene.ink.frame(buf, area, title, preflight(scene));
-    for (y, row) in rows(scene, inner.width).iter().take(usize::from(inner.height)).enumerate() {
-        put(buf, inner, y as u16, row);
+    let shown = rows(scene, inner.width).into_iter().chain(findings(scene, inner.width));
+    for (y, row) in shown.take(usize::from(inner.height)).enumerate() {
+        put(buf, inner, y as u16, &row);
     }
 }
 
@@ -49,6 +50,25 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
         rows.push(Row::from(scene.ink.role(Role::Drain, &format!("  drain: and {more} more"))));
     }
     rows
+}
+
+/// Writes what the last preflight found, for a panel with room to spare.
+fn findings(scene: &Scene, width: u16) -> Vec<Row> {
+    let mut findings: Vec<&Finding> = scene.view.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let row = |finding: &Finding| {
+        let role = match finding.level {
+            Level::Refuse => Role::Bad,
+            Level::Warn => Role::Warn,
+            Level::Note => Role::Dim,
+        };
+        let text = scene.ink.fit(&finding.text, usize::from(width).saturating_sub(5));
+        Row::from(vec![scene.ink.role(role, &format!("  {} ", scene.ink.glyph(role))), scene.ink.text(&text)])
+    };
+    let key = scene.key(Action::Preflight);
+    let heading = Row::from(scene.ink.role(Role::Dim, &format!("  preflight ({key}: in full)")));
+    let rows = findings.into_iter().map(row);
+    if rows.len() == 0 { Vec::new() } else { [Row::default(), heading].into_iter().chain(rows).collect() }
 }
 
 /// Writes a ring as a step of the plan.

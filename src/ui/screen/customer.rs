@@ -47,8 +47,7 @@ pub(in crate::ui) fn draw(
             0,
         );
     };
-    let events =
-        if closeup.events.is_empty() { 0 } else { (closeup.events.len() as u16 + 2).clamp(3, body.height / 4) };
+    let events = if closeup.events.is_empty() { 0 } else { (closeup.events.len() as u16 + 2).min(body.height / 4) };
     let events = if body.height >= 24 { events } else { 0 };
     let text = text(scene, row, closeup, body.width.saturating_sub(2), events == 0);
     let wanted = text.len() as u16 + 2;

@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// From this height on, the way out has its own row.
+/// From this height on, the way out has its own row and the advice two.
 const ROOMY: u16 = 30;
 
 /// What the console has to say below the middle.
@@ -50,7 +50,11 @@ pub(in crate::ui) fn around_with(
         bottom.push(footer::way_out(scene, area.width));
     }
     bottom.push(last);
-    bottom.extend(footer::advice(scene, area.width, 1));
+    // On a roomy screen two rows are kept for the advice, so that the list above does not jump.
+    let advice_rows = if area.height >= ROOMY { 2 } else { 1 };
+    let mut advice = footer::advice(scene, area.width, advice_rows);
+    advice.resize(advice_rows, Row::default());
+    bottom.extend(advice);
     let room = usize::from(area.height - top);
     // On the smallest screens the keys and the advice count most.
     let bottom = bottom.split_off(bottom.len().saturating_sub(room));

@@ -93,7 +93,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
 }
 
 fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Shown, done: Option<Row>) {
-    let wanted = rings::height(scene);
+    let wanted = if tall { rings::full_height(scene, body.width) } else { rings::height(scene) };
     let rings_rows =
         wanted.min(body.height.saturating_sub(if body.height >= 12 { 4 } else { 2 })).max(4.min(body.height));
     let (top, rest) = split(body, rings_rows);

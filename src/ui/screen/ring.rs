@@ -62,7 +62,7 @@ pub(in crate::ui) fn draw(
 fn title(scene: &Scene, row: &RingRow) -> Vec<Piece> {
     let mut pieces = vec![scene.ink.text("ring "), scene.ink.bold(&row.name)];
     if row.is_current {
-        pieces.push(scene.ink.role(Role::Focus, " current "));
+        pieces.push(scene.ink.role(Role::Dim, "  moves now or moved last"));
     }
     pieces
 }

@@ -6,9 +6,10 @@
 //! terminal or a converter to PNG.
 
 use super::journeys::Desk;
-use super::{console_with, frame, rows, views};
-use crate::core::{Confirm, Mode, View};
+use super::{frame, look, rows, views};
+use crate::core::{Confirm, FreshRow, Mode, View};
 use crate::model::{Finding, Refusal};
+use crate::ui::{Kiosk, Look, Ui};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use sha2::{Digest, Sha256};
@@ -22,6 +23,8 @@ const DIALOG_SIZES: [(u16, u16); 2] = [(80, 24), (160, 45)];
 /// A picture to take: how to get there.
 struct Shot {
     name: &'static str,
+    kiosk: Option<Kiosk>,
+    privacy: bool,
     view: View,
     keys: &'static str,
     confirm: Confirm,
@@ -85,6 +88,12 @@ fn screens() -> Vec<Shot> {
         shot("preflight", with_findings(), "p"),
         shot("releases", views::baking(), "D j"),
         shot("help", views::held(), "?"),
+        Shot { privacy: true, ..shot("customers-private", watching_held(), "c j j") },
+        wall("kiosk-overview", views::held(), "m"),
+        wall("kiosk-graphs", views::held(), "tab"),
+        Shot { privacy: true, ..wall("kiosk-customers", views::held(), "tab tab") },
+        wall("kiosk-events", views::held(), "backtab"),
+        wall("kiosk-no-data", logged_out(), "m"),
     ]
 }
 
@@ -111,11 +120,20 @@ fn dialogs() -> Vec<Shot> {
 
 fn shot(name: &str, view: View, keys: &'static str) -> Shot {
     // Names live as long as the test.
-    Shot { name: name.to_owned().leak(), view, keys, confirm: Confirm::Yes, refusals: Vec::new() }
+    let name = name.to_owned().leak();
+    Shot { name, kiosk: None, privacy: false, view, keys, confirm: Confirm::Yes, refusals: Vec::new() }
+}
+
+/// A wall screen after so many turns of its page.
+fn wall(name: &str, mut view: View, keys: &'static str) -> Shot {
+    view.header.mode = Mode::Watch;
+    view.header.driver = Some(("anna@jump02".to_owned(), 2));
+    Shot { kiosk: Some(Kiosk { cycle_ms: 20_000, no_quit: false }), ..shot(name, view, keys) }
 }
 
 fn take(shot: &Shot, size: (u16, u16), theme: &str, ascii: bool) -> Buffer {
-    let mut desk = Desk::of(console_with(theme, ascii), shot.view.clone(), size);
+    let look = Look { kiosk: shot.kiosk, privacy: shot.privacy, ..look(theme, ascii) };
+    let mut desk = Desk::of(Ui::new(look), shot.view.clone(), size);
     (desk.confirm, desk.refusals) = (shot.confirm.clone(), shot.refusals.clone());
     desk.press(shot.keys);
     desk.wait();
@@ -191,6 +209,21 @@ fn colours(buffer: &Buffer) -> Vec<String> {
     };
     let width = usize::from(buffer.area.width.max(1));
     buffer.content.chunks(width).map(|cells| cells.iter().map(sign).collect::<String>().trim_end().to_owned()).collect()
+}
+
+fn watching_held() -> View {
+    let mut view = views::held();
+    view.header.mode = Mode::Watch;
+    view
+}
+
+/// The login has expired a while ago.
+fn logged_out() -> View {
+    let mut view = views::rolling_back();
+    view.header.stale = vec!["HTTPRoute has not been heard of for 192 s (the API server does not accept our credentials (401 Unauthorized): log in again)".to_owned()];
+    view.header.fresh[0] = FreshRow { source: "kube".to_owned(), age: Some(192), stale: true };
+    view.header.logged_out = Some(views::at("03:04:00"));
+    view
 }
 
 /// Nothing is known yet but that there is no plan.
