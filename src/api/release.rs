@@ -101,6 +101,10 @@ pub struct ReleaseStatus {
     /// Why forward acts are refused, beside the phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
+    /// When the release was started; the journal's first record may have moved out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Timestamp>,
     /// Since when the phase has lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

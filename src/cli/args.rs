@@ -4,7 +4,9 @@ use super::code::EXIT_CODES;
 use crate::config::Wanted;
 use crate::model::Span;
 use crate::ui::Kiosk;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Moves a live service on Kubernetes from one version to the next, customer by customer, and back.
@@ -88,8 +90,48 @@ pub enum Verb {
     Promote(MoveArgs),
     /// Wait for the old version's drain proof, then retire it and remove the managed routes.
     Finish(FinishArgs),
+    /// Delete the routes that an ended release has left behind and that serve nobody.
+    Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
+    /// Say which configuration holds, and where each value comes from.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Read a keymap: what is wrong with it, and what its keys do.
+    #[command(subcommand)]
+    Keymap(KeymapVerb),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the program or of one verb.
+    Man {
+        /// The verb; the program when absent.
+        verb: Option<String>,
+    },
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print what holds as a config.toml, each value with its flag, variable, line or default.
+    Print,
+}
+
+/// What can be done with a keymap.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeymapVerb {
+    /// Say everything that is wrong with a keymap, and what some terminals take for themselves.
+    Check {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
+    /// List every key with what it does.
+    Show {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
 }
 
 /// What `watch` takes.
@@ -126,6 +168,9 @@ pub struct DemoArgs {
     /// Everything random follows from it; the scenario's own when absent.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Run the cluster alone, for kubectl and other programs: prints the path of a kubeconfig and serves until interrupted.
+    #[arg(long)]
+    pub serve: bool,
 }
 
 /// What `status` takes.
@@ -222,6 +267,14 @@ pub struct ReasonArgs {
     pub reason: String,
 }
 
+/// What `cleanup` takes.
+#[derive(Clone, Debug, Args)]
+pub struct CleanupArgs {
+    /// The word that would be typed to confirm; asked on the terminal when absent.
+    #[arg(long, value_name = "WORD")]
+    pub yes: Option<String>,
+}
+
 /// What `approve` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ApproveArgs {
@@ -233,6 +286,17 @@ pub struct ApproveArgs {
 }
 
 impl Cli {
+    /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
+    pub fn of_process() -> (Self, Wanted) {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut wanted = cli.wanted();
+        let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let flags = matches.ids().map(clap::Id::as_str).filter(is_from_environment);
+        wanted.from_environment = flags.map(|id| id.replace('_', "-")).collect();
+        (cli, wanted)
+    }
+
     /// Returns what flags and environment ask for.
     pub fn wanted(&self) -> Wanted {
         Wanted {
@@ -245,6 +309,7 @@ impl Cli {
             keymap: self.look.keymap.clone(),
             time: self.look.time.clone(),
             ascii: self.look.ascii,
+            from_environment: BTreeSet::new(),
         }
     }
 }

@@ -54,13 +54,26 @@ impl Demo {
     /// # Errors
     /// Says which value of the scenario the cluster refuses.
     pub fn start(scenario: &Scenario, start: Timestamp) -> Result<Self, Failure> {
+        Self::with(scenario, SimOptions { cluster: CLUSTER.to_owned(), ..SimOptions::at(start) })
+    }
+
+    /// Starts the same for other programs on this machine: [`Sim::serve`] works; `seed` are bytes nobody can guess.
+    ///
+    /// # Errors
+    /// Says which value of the scenario the cluster refuses.
+    pub fn for_others(scenario: &Scenario, start: Timestamp, seed: [u8; 32]) -> Result<Self, Failure> {
+        let options = SimOptions { cluster: CLUSTER.to_owned(), token_seed: Some(seed), ..SimOptions::at(start) };
+        Self::with(scenario, options)
+    }
+
+    fn with(scenario: &Scenario, options: SimOptions) -> Result<Self, Failure> {
+        let start = options.start;
         let began = Instant::now();
         let clock: Clock = Arc::new(move || {
             let elapsed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
             start.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
         });
         let traffic = Arc::new(SimTraffic::new(scenario, customer_ids(scenario), start));
-        let options = SimOptions { cluster: CLUSTER.to_owned(), ..SimOptions::at(start) };
         let sim =
             Sim::start(scenario, traffic.clone(), options).map_err(|why| Failure::new(Code::Configuration, why))?;
         Ok(Self { sim, traffic, clock })

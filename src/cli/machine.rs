@@ -29,15 +29,20 @@ pub(super) fn person() -> String {
 
 /// Draws sixteen hexadecimal digits that no other console has.
 pub(super) fn session() -> Result<String, Failure> {
-    let mut bytes = [0_u8; 8];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .map_err(|error| Failure::new(Code::Fault, format!("draw a session number from /dev/urandom: {error}")))?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+    Ok(random::<8>()?.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     }))
+}
+
+/// Draws bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0_u8; N];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(|error| Failure::new(Code::Fault, format!("draw random bytes from /dev/urandom: {error}")))?;
+    Ok(bytes)
 }
 
 /// Returns what configuration needs to know of the machine.

@@ -5,13 +5,16 @@ mod code;
 mod demo;
 mod edge;
 mod glass;
+mod keymap;
 mod machine;
 mod manifests;
 mod open;
+mod pages;
+mod serve;
 mod status;
 mod verb;
 
-pub use args::{Cli, ClusterArgs, DemoArgs, Format, ForwardArgs, LookArgs, Verb};
+pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, KeymapVerb, LookArgs, Verb};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
 pub use edge::main;

@@ -2,7 +2,7 @@
 
 use super::code::{Code, Failure};
 use crate::core::{Command, Confirm, Fact, Mode, Preview};
-use crate::model::Refusal;
+use crate::model::{Refusal, Span};
 use crate::runtime::{Engine, VerbEnd, await_picture, drive};
 use crate::ui::Safe;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
-const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready"];
+const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey."];
+
+/// How old the survey of Gateways and policies may be when a release starts.
+const SURVEY: Span = Span::seconds(30);
 
 /// What was said on the command line beside the order itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +59,9 @@ async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken
     let end = Instant::now() + PATIENCE;
     loop {
         let command = chosen(engine, command.clone());
+        if matches!(command, Command::Start { .. }) {
+            engine.survey(SURVEY);
+        }
         let preview = engine.preview(&command);
         let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
         let is_final = preview.refusals.is_empty() || !preview.refusals.iter().all(may_change);

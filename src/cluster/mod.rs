@@ -9,6 +9,7 @@ mod identity;
 mod read;
 mod read_only;
 mod stream;
+mod survey;
 mod watch;
 mod wire;
 mod write;
@@ -18,6 +19,7 @@ pub use connect::{ConnectError, Connected, Target, connect};
 pub use identity::identity;
 pub use read::read;
 pub use read_only::{ReadOnly, Refused};
+pub use survey::survey;
 pub use watch::{WatchSpec, Watches, watch};
 pub use write::write;
 

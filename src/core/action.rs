@@ -13,6 +13,8 @@ pub enum Action {
     Promote,
     /// Drains and retires the old version.
     Finish,
+    /// Scales a slot down whose drain is not proven.
+    Force,
     /// Stops every forward act.
     Hold,
     /// Lets forward acts go on.
@@ -23,6 +25,8 @@ pub enum Action {
     Rollback,
     /// Takes driving over.
     Take,
+    /// Deletes routes that an ended release has left behind.
+    Cleanup,
     /// Opens the action menu.
     Menu,
     /// Opens the help.
@@ -185,6 +189,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         Some("finish"),
     ),
     row(
+        Action::Force,
+        "drain.force",
+        "force the drain",
+        "Scale a slot down although its drain is not proven: what is open there is cut.",
+        Role::Operate,
+        Danger::Risk,
+        Some("finish"),
+    ),
+    row(
         Action::Hold,
         "release.hold",
         "hold",
@@ -228,6 +241,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         Role::Operate,
         Danger::Risk,
         Some("take"),
+    ),
+    row(
+        Action::Cleanup,
+        "route.cleanup",
+        "clean up",
+        "Delete the routes that an ended release has left behind and that serve nobody.",
+        Role::Operate,
+        Danger::Forward,
+        Some("cleanup"),
     ),
     row(
         Action::Menu,

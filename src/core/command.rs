@@ -53,6 +53,8 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Delete routes that an ended release has left behind and that serve nobody.
+    Cleanup,
     /// Take driving over.
     Take {
         /// Why.
@@ -67,7 +69,9 @@ impl Command {
             Self::Start { .. } => Action::Start,
             Self::Next { .. } => Action::Next,
             Self::Promote { .. } => Action::Promote,
-            Self::Finish | Self::Force { .. } => Action::Finish,
+            Self::Finish => Action::Finish,
+            Self::Force { .. } => Action::Force,
+            Self::Cleanup => Action::Cleanup,
             Self::Hold { .. } => Action::Hold,
             Self::Resume => Action::Resume,
             Self::Approve { .. } => Action::Approve,

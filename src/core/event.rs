@@ -1,7 +1,7 @@
 //! Everything that can arrive.
 
-use super::{Command, OpId};
-use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Timestamp};
+use super::{Command, OpId, Survey};
+use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Span, Timestamp};
 use serde_json::Value;
 
 /// How every message ends that says that our credentials are not accepted; screens tell an expired login by it.
@@ -46,6 +46,10 @@ pub enum Event {
         /// The mark of the preview it was confirmed on; `None` skips the comparison (hold).
         mark: Option<String>,
     },
+    /// The answer to a survey of ours.
+    Survey(Box<Survey>),
+    /// Somebody looks at what speaks against a start and wants a survey no older than this.
+    SurveyWanted(Span),
     /// Time has passed.
     Tick,
     /// The terminal is gone or the program is leaving: forward work stops, the lease is released.

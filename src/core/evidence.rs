@@ -1,8 +1,12 @@
 //! What the metrics source has shown so far, keyed by slot and pod.
 
+mod counted;
 mod curves;
 
+pub use counted::Counted;
+
 use super::track::Track;
+use super::world::World;
 use crate::model::{Batch, CustomerId, Family, RawSeries, Reading, Series, Slot, Span, StreamKind, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -55,6 +59,8 @@ struct PodEvidence {
     by_customer: BTreeMap<CustomerId, (i64, f64)>,
     oldest: Option<(i64, f64)>,
     up: Option<Track>,
+    /// When its youngest container started, as the API server says; its counters were zero then.
+    born: Option<i64>,
 }
 
 /// Which requests are meant.
@@ -109,6 +115,15 @@ impl Evidence {
         }
         self.pods.retain(|_, pod| pod.scrapes.back().is_some_and(|at| *at > horizon));
         self.plot();
+    }
+
+    /// Takes in when the pods' containers started; a pod that has gone keeps what was known of it.
+    pub fn note_starts(&mut self, world: &World) {
+        for ((_, name), pod) in &mut self.pods {
+            if let Some(started) = world.pod(name).and_then(|pod| pod.started) {
+                pod.born = Some(started.as_millisecond());
+            }
+        }
     }
 
     fn take_family(&mut self, family: Family, series: &[RawSeries]) {
@@ -257,7 +272,7 @@ impl Evidence {
         let (mut failed, mut all) = (0.0, 0.0);
         for (_, pod) in self.of(slot) {
             for ((_, is_failed), track) in pod.finished_by(who) {
-                let grown = track.increase(from, i64::MAX, self.is_born(pod, track));
+                let grown = self.grown(pod, track, from);
                 all += grown;
                 failed += if *is_failed { grown } else { 0.0 };
             }
@@ -316,13 +331,24 @@ impl Evidence {
     fn started_in(&self, pod: &PodEvidence, who: Who<'_>, from: i64) -> f64 {
         if let Who::Customer(customer) = who {
             let track = pod.started.get(&Some(customer.clone()));
-            return track.map_or(0.0, |track| track.increase(from, i64::MAX, self.is_born(pod, track)));
+            return track.map_or(0.0, |track| self.grown(pod, track, from));
         }
         pod.started
             .iter()
             .filter(|(customer, _)| who.holds(customer.as_ref()))
-            .map(|(_, track)| track.increase(from, i64::MAX, self.is_born(pod, track)))
+            .map(|(_, track)| self.grown(pod, track, from))
             .sum()
+    }
+
+    /// Returns how much a counter of a pod grew after `from`.
+    fn grown(&self, pod: &PodEvidence, track: &Track, from: i64) -> f64 {
+        let sum = track.increase(from, i64::MAX, self.is_born(pod, track));
+        match pod.born {
+            // All that a container has counted, it has counted since it started; a value that is reached again after
+            // a new start looks as if nothing had happened.
+            Some(born) if born > from && track.last() >= born => sum.max(track.value().unwrap_or(0.0)),
+            _ => sum,
+        }
     }
 
     /// Tells whether a series was born before our eyes: later than its pod's first sample, or with a pod that came later.

@@ -75,7 +75,9 @@ impl Gates {
                 requests: None,
             });
         }
-        Some(gate::judge(one, &answer.answers, not_before, state.server_now(now)))
+        let pods = scope.world.pods(scope.slot(Side::New));
+        let starts = pods.filter_map(|pod| Some((pod.name.clone(), pod.started?))).collect();
+        Some(gate::judge(one, &answer.answers, &starts, not_before, state.server_now(now)))
     }
 }
 

@@ -10,11 +10,14 @@ mod effect;
 mod event;
 mod evidence;
 mod freeze;
+mod gateway;
 pub mod glass;
 mod guard;
 mod ids;
 mod judge;
 mod lease;
+mod leftover;
+mod notes;
 mod order;
 mod planner;
 mod poll;
@@ -25,15 +28,28 @@ mod record;
 mod scope;
 mod show;
 mod state;
+mod survey;
 mod task;
 #[cfg(test)]
 mod testbed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_back;
+#[cfg(test)]
+mod tests_cleanup;
+#[cfg(test)]
+mod tests_drain;
+#[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
+mod tests_life;
+#[cfg(test)]
+mod tests_metrics;
+#[cfg(test)]
 mod tests_protocol;
+#[cfg(test)]
+mod tests_settle;
 #[cfg(test)]
 mod tests_walk;
 mod track;
@@ -50,6 +66,7 @@ pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
 pub use state::{Setup, State, closeup, preview, update, view};
+pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
     ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,

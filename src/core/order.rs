@@ -7,7 +7,8 @@ use super::planner::{Next, Step, next};
 use super::record::{Entry, HoldTest, write_down};
 use super::state::{Goal, Mandate};
 use super::task::{
-    self, CasTask, Flow, HoldTask, IntentTask, OverflowTask, ResumeTask, SettleTask, StartTask, Task, release_status,
+    self, CasTask, CleanupTask, Flow, HoldTask, IntentTask, Known, OverflowTask, ResumeTask, SettleTask, StartTask,
+    Task, release_status,
 };
 use super::{Action, Command, Effect, RunningRow, RunningState, State, Tone};
 use crate::api::{Blocked, BlockedKind, Hold};
@@ -51,6 +52,10 @@ pub fn on_command(state: &mut State, now: Timestamp, command: &Command, mark: Op
         state.task = None;
     }
     let hold = match &goal {
+        // It goes on under the hold that the rollback found, and under no newer one.
+        Goal::Rollback if matches!(command, Command::Force { .. }) => {
+            state.mandate.as_ref().and_then(|mandate| mandate.hold.clone())
+        }
         Goal::Rollback | Goal::Resume => state.scope().and_then(|scope| scope.release.spec.hold.clone()),
         _ => None,
     };
@@ -92,6 +97,7 @@ fn goal_of(state: &State, command: &Command) -> Option<(Goal, String)> {
         Command::Approve { ring } => (Goal::Approve(ring.clone()), String::new()),
         Command::Rollback { reason } => (Goal::Rollback, reason.clone()),
         Command::Take { reason } => (Goal::Take, reason.clone()),
+        Command::Cleanup => (Goal::Cleanup, String::new()),
         Command::Hold { .. } => return None,
     })
 }
@@ -129,7 +135,8 @@ fn waits_for_hold(state: &State) -> bool {
     state.hold.as_ref().is_some_and(|hold| !(rollback && hold.is_written()))
 }
 
-fn is_rollback(state: &State) -> bool {
+/// Tells whether a person has ordered a rollback here.
+pub fn is_rollback(state: &State) -> bool {
     state.mandate.as_ref().is_some_and(|mandate| mandate.goal == Goal::Rollback)
 }
 
@@ -164,7 +171,9 @@ fn follow(state: &mut State, now: Timestamp, next: Next, effects: &mut Vec<Effec
 fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect>) -> Option<Task> {
     match step {
         Step::Take => step::take(state, now, effects),
-        Step::Settle(why) => SettleTask::begin(state, now, why, effects).map(|t| Task::Settle(Box::new(t))),
+        Step::Settle(why) => {
+            SettleTask::begin(state, now, why, &Known::default(), effects).map(|t| Task::Settle(Box::new(t)))
+        }
         Step::Intent(order) => IntentTask::begin(state, *order, effects).map(|t| Task::Intent(Box::new(t))),
         Step::Enter(phase, evidence) => step::enter_phase(state, now, phase, evidence, effects),
         Step::Block(kind, what) => block_as(state, now, kind, &what, effects),
@@ -186,6 +195,10 @@ fn begin(state: &mut State, now: Timestamp, step: Step, effects: &mut Vec<Effect
             StartTask::begin(state, *request, by, effects).map(|t| Task::Start(Box::new(t)))
         }
         Step::Unlock(release) => step::unlock(state, &release, effects),
+        Step::Cleanup => {
+            let by = state.who();
+            CleanupTask::begin(state, by, effects).map(|t| Task::Cleanup(Box::new(t)))
+        }
         Step::Overflow => OverflowTask::begin(state, effects).map(Task::Overflow),
     }
 }
@@ -242,7 +255,7 @@ pub fn refuse(state: &mut State, why: Vec<Refusal>) {
 /// Takes in how a hold ended.
 pub fn hold_ended(state: &mut State, now: Timestamp, result: Result<(), String>) {
     if let Err(why) = &result {
-        state.notice(now, Tone::Bad, format!("hold failed: {why}"));
+        state.notice(now, Tone::Bad, format!("hold: {why}"));
     }
     let Some(running) = state.running.as_mut().filter(|r| r.action == Action::Hold) else { return };
     if running.outcome == RunningState::Running {
@@ -392,6 +405,7 @@ fn describe(state: &mut State) {
         (Some(Task::Start(task)), _) => task.progress(),
         (Some(Task::Intent(task)), _) => task.progress(),
         (Some(Task::Settle(task)), _) => task.progress(),
+        (Some(Task::Cleanup(task)), _) => task.progress(),
         (Some(Task::Cas(_) | Task::Overflow(_)), _) => "writing the record".to_owned(),
         (Some(Task::Resume(_)), _) => "reading everything again before going on".to_owned(),
         (None, _) if !state.last_failure.is_empty() => format!("trying again: {}", state.last_failure),

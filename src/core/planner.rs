@@ -10,7 +10,7 @@ use super::state::{Goal, Mandate};
 use super::task::{Order, live_undo};
 use super::{State, guard};
 use crate::api::{Act, BlockedKind};
-use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Timestamp};
+use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Span, Timestamp};
 use crate::routing::{Acceptance, Undo};
 
 /// What comes next.
@@ -51,10 +51,9 @@ pub enum Step {
     Unlock(String),
     /// Move old records of the journal out of the Release.
     Overflow,
+    /// Delete what ended releases have left behind.
+    Cleanup,
 }
-
-/// The gap between two patches that build on each other, in milliseconds after acceptance (CONTRACTS 3).
-const GAP: i64 = 600;
 
 /// How long a rollback waits for all pods of the old version, in seconds; after that one ready pod is enough.
 const START_PATIENCE: i64 = 60;
@@ -75,9 +74,12 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
     if let (Some(request), false) = (&mandate.start, mandate.begun) {
         return Next::Do(Step::Begin(Box::new(request.clone())));
     }
+    if mandate.goal == Goal::Cleanup {
+        return cleanup(state);
+    }
     let Some(active) = state.active_name() else { return without_lock(state, mandate) };
     let Some(scope) = state.scope() else {
-        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release() };
+        return if mandate.goal == Goal::Start { Next::Do(Step::Freeze(active)) } else { no_release(state) };
     };
     if let Goal::Approve(ring) = &mandate.goal {
         let hash = &scope.frozen.hash;
@@ -100,11 +102,20 @@ fn under(state: &State, now: Timestamp, mandate: &Mandate) -> Next {
         return Next::Do(Step::Settle("it was left open".into()));
     }
     match mandate.goal {
-        Goal::Take | Goal::Approve(_) => Next::Reached,
+        Goal::Take | Goal::Approve(_) | Goal::Cleanup => Next::Reached,
         Goal::Rollback => Planner { state, scope, now, mandate }.backward(),
         Goal::Resume => resume(&scope, mandate),
         Goal::Start | Goal::Wave(_) | Goal::Promote | Goal::Finish => Planner { state, scope, now, mandate }.forward(),
     }
+}
+
+/// What is left over is deleted only while no release is under way.
+fn cleanup(state: &State) -> Next {
+    if let Some(active) = state.active_name() {
+        return Next::Stop(vec![Refusal::new("guard.active", format!("release {active} is under way now"))]);
+    }
+    let left = super::leftover::left_over(state).iter().any(|route| route.serves_nobody);
+    if left { Next::Do(Step::Cleanup) } else { Next::Reached }
 }
 
 /// After the lock is cleared: reached when the release is over.
@@ -114,11 +125,11 @@ fn without_lock(state: &State, mandate: &Mandate) -> Next {
         .as_ref()
         .and_then(|name| state.world.release(name))
         .is_some_and(|release| release.phase().is_final());
-    if over { Next::Reached } else { no_release() }
+    if over { Next::Reached } else { no_release(state) }
 }
 
-fn no_release() -> Next {
-    Next::Stop(vec![Refusal::new("guard.no-release", "no release is under way: start one")])
+fn no_release(state: &State) -> Next {
+    Next::Stop(vec![Refusal::new("guard.no-release", state.without_release())])
 }
 
 fn resume(scope: &Scope<'_>, mandate: &Mandate) -> Next {
@@ -211,14 +222,13 @@ impl Planner<'_> {
         if status.routes.is_empty() || status.routes.iter().any(|r| r.uid.is_empty()) {
             return self.order(Act::Install, 0, String::new());
         }
-        if let Some(wait) = self.unsettled(GAP) {
+        if let Some(wait) = self.unsettled(self.scope.gap()) {
             return wait;
         }
         if status.routes.iter().any(|r| !r.armed) {
             return self.order(Act::Arm, 0, String::new());
         }
-        let settle = i64::try_from(self.scope.settle().0.as_millis()).unwrap_or(i64::MAX);
-        if let Some(wait) = self.unsettled(settle.max(GAP)) {
+        if let Some(wait) = self.unsettled(self.scope.settle().max(self.scope.gap())) {
             return wait;
         }
         let old = Some(self.scope.slot(Side::Old));
@@ -295,6 +305,10 @@ impl Planner<'_> {
             if let Some(refusal) = guard::target_ready(&self.scope) {
                 return Next::Stop(vec![refusal]);
             }
+            // It was decided on fresh metrics; what is left of it is not written blindly.
+            if let Some(stale) = guard::metrics_fresh(self.state, &self.scope, self.now) {
+                return Next::Wait(vec![stale.text]);
+            }
             let act = if wave == last { Act::Promote } else { Act::Shift };
             return self.order(act, wave, self.evidence());
         }
@@ -304,7 +318,7 @@ impl Planner<'_> {
             Verified::Yes { seen, silent } => {
                 Next::Do(Step::Enter(Phase::Baking, format!("{seen} seen, {silent} silent")))
             }
-            Verified::Waiting(why) => Next::Wait(why),
+            Verified::Waiting(why) | Verified::Unseen(why) => Next::Wait(why),
             Verified::NotLive(what) => Next::Do(Step::Block(BlockedKind::NotLive, what)),
             Verified::BadStatus(what) => Next::Do(Step::Block(BlockedKind::BadStatus, what)),
         }
@@ -318,8 +332,8 @@ impl Planner<'_> {
         if waits.is_empty() { Next::Do(Step::Enter(Phase::Promoted, self.evidence())) } else { Next::Wait(waits) }
     }
 
-    /// Waits until every route has been accepted for `gap` milliseconds.
-    fn unsettled(&self, gap: i64) -> Option<Next> {
+    /// Waits until every route has been accepted for this long.
+    fn unsettled(&self, gap: Span) -> Option<Next> {
         match routes_accepted(&self.scope) {
             Acceptance::Bad(why) => return Some(Next::Do(Step::Block(BlockedKind::BadStatus, why.join("; ")))),
             Acceptance::Pending(why) => {
@@ -328,7 +342,7 @@ impl Planner<'_> {
             Acceptance::Accepted => {}
         }
         let at = self.state.server_now(self.now);
-        let ready = self.state.accepted.unwrap_or(at) + jiff::SignedDuration::from_millis(gap);
+        let ready = self.state.accepted.unwrap_or(at) + super::proof::jiff_span(gap);
         (at < ready).then(|| Next::Wait(vec![format!("settling for {} s more", seconds_between(at, ready))]))
     }
 

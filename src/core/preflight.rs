@@ -21,6 +21,7 @@ pub fn preflight(state: &State, request: &StartRequest) -> Vec<Finding> {
     objects(world, &plan, &mut findings);
     routes(world, &plan, &mut findings);
     autoscalers(world, &plan, &mut findings);
+    findings.extend(super::gateway::findings(state, &plan));
     if plan.metrics.endpoint == MetricsEndpoint::None {
         findings.push(Finding::refuse(
             "metrics.none",

@@ -4,8 +4,11 @@ use super::freeze::{StartRequest, free_name, membership};
 use super::preflight::{no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
-use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, Timestamp};
+use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
 use sha2::{Digest, Sha256};
+
+/// How many customers whose work is cut are named in a dialog; the journal names all.
+const NAMED: usize = 8;
 
 /// Says what a command would do, how it is confirmed, and everything that speaks against it.
 pub fn preview(state: &State, now: Timestamp, command: &Command) -> Preview {
@@ -42,6 +45,7 @@ impl<'a> Draft<'a> {
             Command::Promote { accept_no_traffic } => self.promote(accept_no_traffic.is_some()),
             Command::Finish => self.finish(),
             Command::Force { .. } => self.force(),
+            Command::Cleanup => self.cleanup(),
             Command::Resume => self.resume(),
             Command::Approve { ring } => self.approve(ring),
             Command::Rollback { .. } => self.rollback(),
@@ -59,6 +63,7 @@ impl<'a> Draft<'a> {
             return ("Start a release?".into(), Confirm::Yes);
         }
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.refusals.extend(guard::surveyed(self.state, self.now));
         self.busy();
         let Some(request) = StartRequest::of(self.state, command) else {
             self.refuse("start.what", "name a version, or choose a proposed release");
@@ -168,6 +173,14 @@ impl<'a> Draft<'a> {
             self.phase(&scope, "finish comes after promote");
         }
         let old = &scope.frozen.old.version;
+        let kinds =
+            StreamKind::ALL.into_iter().filter(|kind| scope.plan.drain.policy(*kind) == StreamPolicy::Reconnect);
+        let kinds: Vec<&str> = kinds.map(StreamKind::many).collect();
+        if !kinds.is_empty() {
+            let text =
+                format!("{} are not waited for: they are asked to reconnect when their pods end", kinds.join(", "));
+            self.fact("reconnect", text, Tone::Plain);
+        }
         self.fact("waits for", format!("the drain proof of {old}: nothing open on it any more"), Tone::Good);
         self.fact("then", format!("{old} is scaled to 0 and the managed routes are removed"), Tone::Plain);
         self.fact(
@@ -183,8 +196,10 @@ impl<'a> Draft<'a> {
     fn force(&mut self) -> (String, Confirm) {
         let Some(scope) = self.under_way() else { return ("Force?".into(), Confirm::Yes) };
         self.stops(&scope);
-        // It replaces the finish or the rollback that waits for the proof.
-        self.refusals.retain(|refusal| refusal.rule != "guard.busy");
+        // It replaces the finish or the rollback that waits for the proof, and goes on under the hold that one found.
+        let found = self.state.mandate.as_ref().and_then(|mandate| mandate.hold.clone());
+        let is_held = guard::hold(&scope, self.now, found.as_ref()).is_some();
+        self.refusals.retain(|refusal| refusal.rule != "guard.busy" && (is_held || refusal.rule != "guard.hold"));
         let phase = scope.status().phase;
         let side = if phase.is_backward() { Side::New } else { Side::Old };
         if !matches!(phase, Phase::DrainingOld | Phase::DrainingNew) {
@@ -192,17 +207,60 @@ impl<'a> Draft<'a> {
         }
         let slot = scope.slot(side);
         let open = self.state.evidence.inflight(slot);
-        let survivors = self.state.evidence.survivors(slot);
         let count = open.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
         self.fact("cuts", format!("{count} open transactions on the {side} version"), Tone::Bad);
-        let names: Vec<String> = survivors.iter().take(8).map(|(c, n)| format!("{c} ({n})")).collect();
-        if !names.is_empty() {
-            self.fact("of", names.join(", "), Tone::Bad);
+        let survivors = self.state.evidence.survivors(slot);
+        let names: Vec<String> = survivors.iter().take(NAMED).map(|(c, n)| format!("{c} ({n})")).collect();
+        let more = survivors.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(" and {more} more customers") } else { String::new() };
+        match names.is_empty() {
+            false => self.fact("of", format!("{}{more}", names.join(", ")), Tone::Bad),
+            true => self.fact("of", "nobody says whose they are".into(), Tone::Bad),
+        }
+        if let super::proof::Proof::NotProven(missing) =
+            super::proof::drain_proof(&scope, &self.state.evidence, self.state.server_now(self.now), side)
+        {
+            let rest = missing.len().saturating_sub(3);
+            let rest = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+            let first: Vec<&str> = missing.iter().take(3).map(String::as_str).collect();
+            self.fact("missing", format!("{}{rest}", first.join("; ")), Tone::Warn);
         }
         (
             format!("Scale the {side} version down without a drain proof?"),
             Confirm::TypeWithReason(format!("cut {count} on {side}")),
         )
+    }
+
+    fn cleanup(&mut self) -> (String, Confirm) {
+        let title = "Delete what is left over?".to_owned();
+        if let Some(active) = self.state.active_name() {
+            self.refuse("guard.active", &format!("release {active} is under way: finish it or roll it back first"));
+            return (title, Confirm::Yes);
+        }
+        self.refusals.extend(guard::kube_fresh(self.state, self.now));
+        self.busy();
+        let Some(plan) = &self.state.plan else {
+            self.refuse("guard.no-plan", &no_plan(self.state).text);
+            return (title, Confirm::Yes);
+        };
+        let left = super::leftover::left_over(self.state);
+        let (free, held): (Vec<_>, Vec<_>) = left.into_iter().partition(|route| route.serves_nobody);
+        for route in &free {
+            let whose = route.release.as_deref().unwrap_or("a release that is gone");
+            self.fact("deletes", format!("HTTPRoute {} of {whose}; it serves nobody", route.name), Tone::Plain);
+        }
+        let obstacles = held.iter().filter_map(|r| r.obstacle(&self.state.setup.namespace, &plan.component.route));
+        for obstacle in obstacles {
+            match free.is_empty() {
+                true => self.refuse("cleanup.serves", &obstacle),
+                false => self.fact("keeps", obstacle, Tone::Warn),
+            }
+        }
+        if free.is_empty() && held.is_empty() {
+            self.refuse("cleanup.nothing", "no ended release has left a route behind");
+        }
+        let confirm = self.typed(&plan.name);
+        (title, confirm)
     }
 
     fn resume(&mut self) -> (String, Confirm) {
@@ -359,11 +417,7 @@ impl<'a> Draft<'a> {
     fn under_way(&mut self) -> Option<Scope<'a>> {
         let scope = self.state.scope();
         if scope.is_none() {
-            let text = match self.state.plan_name() {
-                None => no_plan(self.state).text,
-                Some(_) => "no release is under way: start one".to_owned(),
-            };
-            self.refuse("guard.no-release", &text);
+            self.refuse("guard.no-release", &self.state.without_release());
         }
         scope
     }
@@ -424,6 +478,9 @@ impl<'a> Draft<'a> {
             ));
         } else if let Some(plan) = &self.state.plan {
             text.push_str(&format!("/{}/{:?}", plan.name, membership(&self.state.world, plan).map(|m| m.waves)));
+        }
+        if matches!(command, Command::Cleanup) {
+            text.push_str(&format!("/{:?}", super::leftover::left_over(self.state)));
         }
         super::record::hex(&Sha256::digest(text))
     }

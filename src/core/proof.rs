@@ -1,11 +1,11 @@
 //! Drain as a proof, and a shift as an observation: what must have been seen before the next step.
 
-use super::evidence::{Evidence, Who};
+use super::evidence::{Counted, Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
-use crate::api::WaveProgress;
+use crate::api::{NO_ENDPOINTS, WaveProgress};
 use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
-use crate::routing::{Acceptance, NO_ENDPOINTS, acceptance};
+use crate::routing::{Acceptance, acceptance};
 use std::collections::BTreeSet;
 
 /// Whether nothing is open on a slot any more.
@@ -36,8 +36,10 @@ pub enum Verified {
         /// Sent no request since the shift.
         silent: usize,
     },
-    /// What is still waited for, one sentence each.
+    /// What the gateway is still waited for, one sentence each.
     Waiting(Vec<String>),
+    /// It is accepted and settled, but the metrics do not show it yet; what is missing, one sentence each.
+    Unseen(Vec<String>),
     /// Requests still start on the source after the settle time; who.
     NotLive(String),
     /// The gateway reports a bad condition.
@@ -51,7 +53,7 @@ pub fn routes_accepted(scope: &Scope<'_>) -> Acceptance {
     // Placeholder rules, which no request matches, go on naming the slot that was retired on purpose.
     let expected = (scope.status().phase == Phase::Cleaning).then_some(NO_ENDPOINTS);
     for route in scope.base().into_iter().chain(scope.managed()) {
-        match acceptance(route, expected) {
+        match acceptance(route, expected, scope.controllers) {
             Acceptance::Accepted => {}
             Acceptance::Pending(why) => pending = pending.or(Some(why)),
             Acceptance::Bad(why) => bad.extend(why),
@@ -88,7 +90,14 @@ pub fn verified(
     let (source, target) = (scope.slot(to.other()), scope.slot(to));
     let settled_ms = settled.as_millisecond();
     if let Some(missing) = missing_scrapes(scope, evidence, now, source, settled_ms) {
-        return Verified::Waiting(missing);
+        return Verified::Unseen(missing);
+    }
+    let mut uncounted: Vec<String> =
+        covered(scope, source).filter_map(|pod| uncounted(scope, evidence, to.other(), pod)).collect();
+    // Where requests were served and not counted, nobody is silent: nobody would have been seen.
+    uncounted.extend(covered(scope, target).filter_map(|pod| without_series(scope, evidence, target, pod)));
+    if !uncounted.is_empty() {
+        return Verified::Unseen(uncounted);
     }
     let late = moved.starting(scope, evidence, source, settled_ms);
     if !late.is_empty() {
@@ -120,7 +129,9 @@ impl Moved {
         let mut found = BTreeSet::new();
         for pod in covered(scope, source) {
             // Requests counted at the first sample after the settle time may have started before it.
-            let Some(base) = evidence.scrapes_after(source, &pod.name, from).first().copied() else { continue };
+            let Some(first) = evidence.scrapes_after(source, &pod.name, from).first().copied() else { continue };
+            // On a pod that is younger than that, all of them started after it.
+            let base = if pod.started.is_some_and(|at| at.as_millisecond() > from) { from } else { first };
             for customer in &self.customers {
                 if evidence.started_on(source, &pod.name, Who::Customer(customer), base) > 0.0 {
                     found.insert(customer.to_string());
@@ -191,26 +202,21 @@ fn missing_scrapes(
     (!missing.is_empty()).then_some(missing)
 }
 
-/// Proves that nothing is open on the slot of a side; `off_since` = since when all routes have been verified off it.
-pub fn drain_proof(
-    scope: &Scope<'_>,
-    evidence: &Evidence,
-    now: Timestamp,
-    side: Side,
-    off_since: Option<Timestamp>,
-) -> Proof {
+/// Proves that nothing is open on the slot of a side.
+pub fn drain_proof(scope: &Scope<'_>, evidence: &Evidence, now: Timestamp, side: Side) -> Proof {
     if side == Side::New && scope.never_routed_new() {
         return Proof::NeverRouted;
     }
     let slot = scope.slot(side);
     let mut missing = freshness(scope, evidence, now, slot);
-    if off_since.is_none() {
+    if off_since(scope, side).is_none() {
         missing.push(format!("routes are not verified off the {side} version"));
     }
     let quiet_ms: i64 = scope.plan.drain.quiet.0.as_millis().try_into().unwrap_or(i64::MAX);
     let from = now.as_millisecond() - quiet_ms;
     for pod in covered(scope, slot) {
         missing.extend(pod_open(scope, evidence, slot, pod, from));
+        missing.extend(uncounted(scope, evidence, side, pod));
     }
     if missing.is_empty() { Proof::Proven } else { Proof::NotProven(missing) }
 }
@@ -248,6 +254,60 @@ fn pod_open(scope: &Scope<'_>, evidence: &Evidence, slot: Slot, pod: &PodView, f
         missing.push(format!("pod {name}: requests still start"));
     }
     missing
+}
+
+/// Returns since when, at the latest, all routes have been verified off a side that is being left; `None` = they are not.
+fn off_since(scope: &Scope<'_>, side: Side) -> Option<Timestamp> {
+    let status = scope.status();
+    let is_off = match side {
+        Side::Old => {
+            matches!(status.phase, Phase::Promoted | Phase::DrainingOld | Phase::RetiringOld | Phase::Cleaning)
+        }
+        Side::New => matches!(status.phase, Phase::DrainingNew | Phase::RetiringNew | Phase::Cleaning),
+    };
+    // The old slot was left when the wave of the unlisted was verified, which may be long ago.
+    let promoted = status.waves.last().filter(|wave| side == Side::Old && wave.state == WaveProgress::New);
+    promoted.and_then(|wave| wave.at).or(status.since).filter(|_| is_off)
+}
+
+/// Says why a pod without a series of the counter of started requests may still start some; `None` = it counts, or it
+/// can have served nobody.
+///
+/// No series and no trace of a request is believed where nobody was ever sent to the pod (its slot never had a weight, or
+/// its containers started after the routes were off the slot), where another pod of its slot shows the counter, or where
+/// no customer of this release was ever seen on the new version and none of its pods shows a trace. The old slot has
+/// served; there the counter has to be seen.
+fn uncounted(scope: &Scope<'_>, evidence: &Evidence, side: Side, pod: &PodView) -> Option<String> {
+    let slot = scope.slot(side);
+    if evidence.counted(slot, &pod.name) != Counted::Untouched {
+        return without_series(scope, evidence, slot, pod);
+    }
+    let began_later = off_since(scope, side).is_some_and(|off| pod.started.is_some_and(|started| started > off));
+    let never_routed = side == Side::New && (scope.never_routed_new() || !has_served_new(scope));
+    if began_later || evidence.counts(slot) || (never_routed && evidence.is_untouched(slot)) {
+        return None;
+    }
+    let metric = &scope.plan.metrics.names.started;
+    Some(format!(
+        "pod {}: no series of {metric}, so a request that starts there would not be seen; export it, or name it in spec.metrics.names.started",
+        pod.name
+    ))
+}
+
+/// Says that a pod serves requests without counting them at their start.
+fn without_series(scope: &Scope<'_>, evidence: &Evidence, slot: Slot, pod: &PodView) -> Option<String> {
+    let Counted::Missing(trace) = evidence.counted(slot, &pod.name) else { return None };
+    let metric = &scope.plan.metrics.names.started;
+    Some(format!("pod {}: no series of {metric}, although {trace}", pod.name))
+}
+
+/// Tells whether the record says that a customer was seen on the new version.
+fn has_served_new(scope: &Scope<'_>) -> bool {
+    let waves = scope.frozen.waves.iter().zip(&scope.status().waves);
+    waves.filter(|(_, record)| record.state != WaveProgress::Old).any(|(wave, record)| {
+        let silent = record.silent.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        wave.is_unlisted() || silent.is_some_and(|silent| silent < wave.customers.len())
+    })
 }
 
 /// Says which pods of a slot have no fresh sample.

@@ -36,9 +36,10 @@ pub fn status_patch(read: &ReleaseRead, live: &Value, status: &ReleaseStatus, ho
 
 /// Lays the known keys over the live status; unknown ones stay.
 fn overlay(live: &Value, status: &ReleaseStatus) -> Value {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "phase",
         "blocked",
+        "started",
         "since",
         "wave",
         "frozen",

@@ -7,6 +7,7 @@ use super::judge::Gates;
 use super::lease::LeaseKeeper;
 use super::scope::Scope;
 use super::task::{HoldTask, Task};
+use super::world::ReleaseRead;
 use super::{Command, Effect, Event, Identity, MetricsRequest, Mode, NoticeRow, OpId, RunningRow, Skew, Tone, World};
 use crate::api::Hold;
 use crate::model::{Finding, Plan, ResourceKind, Slot, Timestamp};
@@ -74,7 +75,10 @@ pub struct State {
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
+    pub(super) surveys: super::survey::Surveys,
     pub(super) leaving: bool,
+    /// What the last notices about plan and customers were made of.
+    pub(super) noted: Option<(u64, u64)>,
 }
 
 /// Where the live routes send everybody; computed again when a route changes.
@@ -133,6 +137,8 @@ pub enum Goal {
     Resume,
     /// Until the ring is approved.
     Approve(String),
+    /// Until nothing is left over of ended releases that serves nobody.
+    Cleanup,
 }
 
 impl State {
@@ -165,26 +171,73 @@ impl State {
     }
 
     /// Returns the name of the plan this console works on.
+    ///
+    /// A release that is under way outlives its plan: it is found by what it says itself.
     pub(super) fn plan_name(&self) -> Option<String> {
         if let Some(name) = &self.setup.plan {
             return Some(name.clone());
         }
-        match self.world.plan_names().as_slice() {
-            [one] => Some((*one).to_owned()),
+        let names = self.world.plan_names();
+        let is_orphan = |r: &&ReleaseRead| self.plans_are_listed() && !names.contains(&r.spec.plan.as_str());
+        let mut orphans: Vec<&str> = self.world.running().filter(is_orphan).map(|r| r.spec.plan.as_str()).collect();
+        orphans.dedup();
+        match (orphans.as_slice(), names.as_slice()) {
+            ([one], _) | ([], [one]) => Some((*one).to_owned()),
             _ => None,
         }
     }
 
     /// Returns the name of the release under way.
+    ///
+    /// The lock in the plan says it. It is gone when somebody has deleted the plan, or made it anew; the Release is not.
     pub(super) fn active_name(&self) -> Option<String> {
-        self.world.active_release(&self.plan_name()?)
+        let plan = self.plan_name()?;
+        if let Some(name) = self.world.active_release(&plan) {
+            return Some(name);
+        }
+        let mut running = self.world.running().filter(|r| self.plans_are_listed() && r.spec.plan == plan);
+        match (running.next(), running.next()) {
+            (Some(one), None) => Some(one.name.clone()),
+            _ => None,
+        }
+    }
+
+    fn plans_are_listed(&self) -> bool {
+        self.world.source(ResourceKind::RolloutPlan).listed
+    }
+
+    /// Says why there is no release to act on, and what to do.
+    pub(super) fn without_release(&self) -> String {
+        let glass = "`pilothouse rollback --break-glass` sends everybody back by what the routes say";
+        let Some(active) = self.active_name() else {
+            return match self.plan_name() {
+                None => super::preflight::no_plan(self).text,
+                Some(_) => "no release is under way: start one".to_owned(),
+            };
+        };
+        match self.world.release(&active) {
+            None if self.world.source(ResourceKind::Release).listed => {
+                format!("Release {active} does not exist any more: {glass}; the next start clears its lock")
+            }
+            Some(release) if release.status.frozen.is_some() && self.plan.is_none() => {
+                let why = self.plan_findings.first().map_or("", |finding| finding.text.as_str());
+                format!("the frozen plan of Release {active} cannot be read ({why}): {glass}")
+            }
+            _ => "no release is under way: start one".to_owned(),
+        }
     }
 
     /// Returns the release under way with all that decisions need; `None` when none has been started.
     pub(super) fn scope(&self) -> Option<Scope<'_>> {
         let release = self.world.release(&self.active_name()?)?;
         let frozen = release.status.frozen.as_ref()?;
-        Some(Scope { world: &self.world, release, frozen, plan: self.plan.as_ref()? })
+        Some(Scope {
+            world: &self.world,
+            release,
+            frozen,
+            plan: self.plan.as_ref()?,
+            controllers: self.surveys.controllers(),
+        })
     }
 
     /// Returns what this console may do.
@@ -222,9 +275,14 @@ impl State {
             self.setup.plan = self.plan_name();
         }
         self.refresh_plan();
+        super::notes::note(self, now);
         let accepted = self
             .scope()
             .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
+        if self.scope().is_some() && !accepted {
+            // Who is responsible for a Gateway may have changed since the last survey.
+            self.surveys.want(super::survey::FRESH);
+        }
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
     }
@@ -312,17 +370,21 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Metrics(batch) => {
             let interval = state.plan.as_ref().and_then(|plan| plan.metrics.interval);
             state.evidence.take(&batch, interval);
+            state.evidence.note_starts(&state.world);
         }
         Event::Gates { at, answers } => state.gates.take(at, answers),
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Survey(survey) => state.surveys.take(now, *survey),
+        Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
     super::poll::wants(state, &mut effects);
+    super::survey::wants(state, now, &mut effects);
     effects
 }
 

@@ -1,12 +1,13 @@
 //! A small cluster for the core's own tests: objects, a gateway that accepts at once, pods that are ready at once, and
 //! consoles whose writes can be lost, delayed or applied without an answer.
 
+mod plays;
 mod seed;
 
 use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
 use crate::model::{
-    Batch, CustomerId, Family, Outcome, RawSeries, Reading, Rejection, ResourceKind, ResourceRef, Slot, StreamKind,
-    Timestamp, name_of, resource_version, uid_of,
+    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
+    name_of, resource_version, uid_of,
 };
 use crate::routing;
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub enum Fate {
     Late,
     /// It is applied; the console hears of it two seconds later.
     Slow,
+    /// The server refuses it: the console may not write this.
+    Forbidden,
 }
 
 /// Whoever sends requests; the last one is in no list.
@@ -52,6 +55,7 @@ pub struct Bed {
     /// Every object.
     pub objects: BTreeMap<ResourceRef, Value>,
     version: u64,
+    component: Component,
     /// The time.
     pub now: Timestamp,
     /// The consoles.
@@ -60,9 +64,14 @@ pub struct Bed {
     pub late: Vec<Write>,
     /// Outcomes that consoles will hear of: when, which console, which write.
     answers: Vec<(Timestamp, usize, super::OpId, Outcome)>,
+    /// Requests started and finished, by slot and customer.
     counters: BTreeMap<(Slot, String), f64>,
     /// Open work on a slot.
     pub open: BTreeMap<Slot, f64>,
+    /// The age of the oldest, where the pods tell it.
+    pub oldest: Option<f64>,
+    /// Its kind.
+    pub open_kind: StreamKind,
     /// Whose it is; nobody's who is listed when absent.
     pub open_of: Option<&'static str>,
     /// What is wrong with a slot.
@@ -81,6 +90,11 @@ pub struct Bed {
     pub rule: Option<fn(&Bed) -> Option<String>>,
     /// What the rule said.
     pub broken: Vec<String>,
+    /// Somebody deletes all objects of a kind as soon as such a write has been applied.
+    deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
+    /// The policies of the namespace.
+    pub policies: Vec<Value>,
+    surveyed: Vec<usize>,
 }
 
 impl Bed {
@@ -89,12 +103,15 @@ impl Bed {
         let mut bed = Self {
             objects: BTreeMap::new(),
             version: 100,
+            component: seed::component(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             desks: Vec::new(),
             late: Vec::new(),
             answers: Vec::new(),
             counters: BTreeMap::new(),
             open: BTreeMap::new(),
+            oldest: None,
+            open_kind: StreamKind::Http,
             open_of: None,
             ill: seed::Ill::default(),
             metrics: true,
@@ -104,6 +121,9 @@ impl Bed {
             held: Value::Null,
             rule: None,
             broken: Vec::new(),
+            deletes: None,
+            policies: Vec::new(),
+            surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
             bed.put(kind, object);
@@ -138,8 +158,12 @@ impl Bed {
         at
     }
 
-    /// Gives an order, confirmed on what is shown now.
+    /// Gives an order, confirmed on what is shown now; to look at a start takes a fresh survey.
     pub fn order(&mut self, desk: usize, command: Command) {
+        if matches!(command, Command::Start { .. }) {
+            self.tell(desk, Event::SurveyWanted(Span::seconds(30)));
+            self.run();
+        }
         let mark = super::preview(&self.desks[desk].state, self.now, &command).mark;
         self.tell(desk, Event::Command { command, mark: Some(mark) });
         self.run();
@@ -193,6 +217,12 @@ impl Bed {
         self.run();
     }
 
+    /// Returns how many surveys a console has asked for.
+    pub fn surveys(&mut self, desk: usize) -> usize {
+        self.run();
+        self.surveyed.iter().filter(|of| **of == desk).count()
+    }
+
     /// Computes what a console shows.
     pub fn view(&self, desk: usize) -> View {
         super::view(&self.desks[desk].state, self.now)
@@ -226,9 +256,8 @@ impl Bed {
     /// Returns where the requests of each of these customers go.
     pub fn slots(&self, customers: &[&str]) -> Vec<Option<Slot>> {
         let routes = self.routes();
-        let plan = super::world::plan_of("shop", "shop", &self.get(ResourceKind::RolloutPlan, "shop")["spec"]).unwrap();
         let ids: Vec<CustomerId> = customers.iter().map(|c| CustomerId::new(*c)).collect();
-        let placed = routing::placements(&routes, "shop", &plan.component, "x-customer", &ids);
+        let placed = routing::placements(&routes, "shop", &self.component, "x-customer", &ids);
         ids.iter().map(|id| placed[id]).collect()
     }
 
@@ -236,6 +265,11 @@ impl Bed {
     pub fn arrive(&mut self, index: usize) -> bool {
         let write = self.late.remove(index);
         matches!(self.apply(&write), Outcome::Applied(_))
+    }
+
+    /// Somebody deletes all objects of a kind right after the next such write.
+    pub fn remove_after(&mut self, kind: ResourceKind, which: fn(&Write) -> bool) {
+        self.deletes = Some((kind, which));
     }
 
     /// Somebody else changes an object.
@@ -299,6 +333,11 @@ impl Bed {
                             self.tell(desk, Event::Wrote { id: write.id, outcome });
                             continue;
                         }
+                        Fate::Forbidden => {
+                            let outcome = refuse(403, "Forbidden");
+                            self.tell(desk, Event::Wrote { id: write.id, outcome });
+                            continue;
+                        }
                         Fate::Mute => {
                             self.apply(&write);
                         }
@@ -307,6 +346,11 @@ impl Bed {
                         Fate::Slow => (after, answer) = (2, self.apply(&write)),
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
+                }
+                Effect::Survey(request) => {
+                    self.surveyed.push(desk);
+                    let survey = seed::survey(&request, &self.policies);
+                    self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}
             }
@@ -358,7 +402,11 @@ impl Bed {
                 self.put(write.target.kind, object);
                 self.control();
                 self.judge();
-                Outcome::Applied(self.objects[&write.target].clone())
+                let answer = Outcome::Applied(self.objects[&write.target].clone());
+                if let Some((kind, _)) = self.deletes.take_if(|(_, which)| which(write)) {
+                    self.objects.retain(|target, _| target.kind != kind);
+                }
+                answer
             }
             None => {
                 self.objects.remove(&write.target);
@@ -386,110 +434,6 @@ impl Bed {
             object["metadata"]["creationTimestamp"] = json!(self.now.to_string());
         }
         self.objects.insert(target, object);
-    }
-
-    /// Plays controllers and gateway: everything is ready and accepted at once.
-    fn control(&mut self) {
-        let targets: Vec<ResourceRef> = self.objects.keys().cloned().collect();
-        for target in targets {
-            let object = &self.objects[&target];
-            let generation = object["metadata"]["generation"].clone();
-            let status = match target.kind {
-                ResourceKind::HTTPRoute => seed::accepted(&generation, self.lacks_endpoints(object)),
-                ResourceKind::Deployment => {
-                    let n = &object["spec"]["replicas"];
-                    json!({ "observedGeneration": generation, "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n })
-                }
-                _ => continue,
-            };
-            if object["status"] != status {
-                let mut object = object.clone();
-                object["status"] = status;
-                self.put(target.kind, object);
-            }
-        }
-        for (slot, deployment, service) in [("a", "shop-a", "shop-a"), ("b", "shop-b", "shop-b")] {
-            let wanted = self.replicas(deployment);
-            for i in 0..3u64 {
-                let target = ResourceRef::new(ResourceKind::Pod, format!("{deployment}-{i}"));
-                match (i < wanted, self.objects.contains_key(&target)) {
-                    (true, false) => self.put(ResourceKind::Pod, seed::pod(&target.name, slot)),
-                    (false, true) => {
-                        self.objects.remove(&target);
-                    }
-                    _ => {}
-                }
-            }
-            let endpoints: Vec<Value> = (0..wanted)
-                .map(|_| json!({ "conditions": { "ready": self.ill.unready != Slot::parse(slot) } }))
-                .collect();
-            let slice = json!({ "metadata": { "name": format!("{service}-1"), "labels": { "kubernetes.io/service-name": service } }, "endpoints": endpoints });
-            let target = ResourceRef::new(ResourceKind::EndpointSlice, format!("{service}-1"));
-            if self.objects.get(&target).is_none_or(|o| o["endpoints"] != slice["endpoints"]) {
-                self.put(ResourceKind::EndpointSlice, slice);
-            }
-        }
-    }
-
-    /// Whether a rule gives weight to a slot without pods; Envoy Gateway says so in the status.
-    fn lacks_endpoints(&self, route: &Value) -> bool {
-        let rules = route["spec"]["rules"].as_array().into_iter().flatten();
-        rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten()).any(|backend| {
-            let name = backend["name"].as_str().unwrap_or_default();
-            backend["weight"].as_u64() != Some(0) && name.starts_with("shop-") && self.replicas(name) == 0
-        })
-    }
-
-    /// Counts two requests a second of each customer where the live routes send them, and makes a round of metrics.
-    fn batch(&mut self) -> Batch {
-        let at = self.now.as_millisecond();
-        for (customer, slot) in EVERYBODY.iter().zip(self.slots(&EVERYBODY)) {
-            if let Some(slot) = self.ill.stray.or(slot) {
-                *self.counters.entry((slot, (*customer).to_owned())).or_default() += 2.0;
-            }
-        }
-        let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
-        let (mut started, mut inflight, mut up) = (Vec::new(), Vec::new(), Vec::new());
-        for (target, _) in self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod) {
-            let slot = if target.name.starts_with("shop-a") { Slot::A } else { Slot::B };
-            let base = RawSeries {
-                slot: Some(slot),
-                pod: target.name.clone(),
-                points: vec![(at, if self.ill.down == Some(slot) { 0.0 } else { 1.0 })],
-                ..RawSeries::default()
-            };
-            up.push(base.clone());
-            let is_first = target.name.ends_with("-0");
-            for kind in StreamKind::ALL.into_iter().filter(|kind| self.gauge || *kind != StreamKind::Http) {
-                let open = if is_first && kind == StreamKind::Http {
-                    self.open.get(&slot).copied().unwrap_or(0.0)
-                } else {
-                    0.0
-                };
-                inflight.push(RawSeries { kind: Some(kind), points: vec![(at, open)], ..base.clone() });
-            }
-            for ((of, customer), count) in self.counters.iter().filter(|((of, _), _)| *of == slot && is_first) {
-                let _ = of;
-                started.push(RawSeries {
-                    customer: Some(CustomerId::new(customer.clone())),
-                    points: vec![(at, *count)],
-                    ..base.clone()
-                });
-            }
-        }
-        let named = self.open.iter().zip(self.open_of).filter(|((_, open), _)| **open > 0.0);
-        let by_customer = named.map(|((slot, open), customer)| RawSeries {
-            slot: Some(*slot),
-            pod: format!("shop-{slot}-0"),
-            customer: Some(CustomerId::new(customer)),
-            points: vec![(at, *open)],
-            ..RawSeries::default()
-        });
-        families.insert(Family::InFlightByCustomer, Reading::Value(by_customer.collect()));
-        families.insert(Family::Started, Reading::Value(started));
-        families.insert(Family::InFlight, Reading::Value(inflight));
-        families.insert(Family::Up, Reading::Value(up));
-        Batch { at: self.now, families }
     }
 }
 

@@ -7,64 +7,64 @@ use crate::model::{Direction, ResourceKind, Slot};
 use crate::routing::{self, Edit, Fence, Rules};
 use serde_json::{Value, json};
 
-fn hold() -> Command {
+pub fn hold() -> Command {
     Command::Hold { reason: "look".into() }
 }
 
-fn started(version: &str) -> Command {
+pub fn started(version: &str) -> Command {
     Command::Start { release: None, version: Some(version.into()), image: None, commit: None }
 }
 
 /// Lets only the writes that match have this fate.
-fn fate(bed: &mut Bed, desk: usize, fate: Fate, which: impl Fn(&Write) -> bool + 'static) {
+pub fn fate(bed: &mut Bed, desk: usize, fate: Fate, which: impl Fn(&Write) -> bool + 'static) {
     bed.desks[desk].fate = Box::new(move |w| if !w.dry_run && which(w) { fate } else { Fate::Normal });
 }
 
 /// Lets only the first write that matches have this fate.
-fn first_fate(bed: &mut Bed, desk: usize, given: Fate, which: impl Fn(&Write) -> bool + 'static) {
+pub fn first_fate(bed: &mut Bed, desk: usize, given: Fate, which: impl Fn(&Write) -> bool + 'static) {
     let first = std::cell::Cell::new(true);
     fate(bed, desk, given, move |w| which(w) && first.replace(false));
 }
 
-fn heal(bed: &mut Bed, desk: usize) {
+pub fn heal(bed: &mut Bed, desk: usize) {
     bed.desks[desk].fate = Box::new(|_| Fate::Normal);
 }
 
-fn is_route(write: &Write) -> bool {
+pub fn is_route(write: &Write) -> bool {
     write.target.kind == ResourceKind::HTTPRoute
 }
 
-fn is_forward(write: &Write) -> bool {
+pub fn is_forward(write: &Write) -> bool {
     write.direction == Direction::Forward && !write.dry_run && write.target.kind != ResourceKind::Release
 }
 
-fn says(write: &Write, text: &str) -> bool {
+pub fn says(write: &Write, text: &str) -> bool {
     matches!(&write.verb, Verb::Patch(ops) if ops.iter().any(|o| o["op"] != "test" && o.to_string().contains(text)))
 }
 
-fn scales(write: &Write, replicas: u32) -> bool {
+pub fn scales(write: &Write, replicas: u32) -> bool {
     matches!(&write.verb, Verb::Patch(ops) if ops.iter().any(|o| o["op"] == "replace" && o["path"] == "/spec/replicas" && o["value"] == replicas))
 }
 
-fn managed(bed: &Bed) -> Vec<String> {
+pub fn managed(bed: &Bed) -> Vec<String> {
     let names = bed.objects.keys().filter(|r| r.kind == ResourceKind::HTTPRoute && r.name.contains("-ph-"));
     names.map(|r| r.name.clone()).collect()
 }
 
-fn retired(bed: &Bed, route: &str) -> bool {
+pub fn retired(bed: &Bed, route: &str) -> bool {
     bed.get(ResourceKind::HTTPRoute, route)["metadata"]["annotations"]["pilothouse.dev/undo"]
         .as_str()
         .is_some_and(|undo| undo.contains("retired"))
 }
 
 /// The patch with which a break-glass rollback sends a route to the old slot, made of the route as it is now.
-fn break_glass(bed: &Bed, route: &str) -> Vec<Value> {
+pub fn break_glass(bed: &Bed, route: &str) -> Vec<Value> {
     let live = bed.get(ResourceKind::HTTPRoute, route);
     let edits = [Edit::Weights { rules: Rules::All, old: "shop-a", new: "shop-b", to: crate::model::Side::Old }];
     routing::patch(live, Fence::At(routing::fence_of(live).unwrap()), &edits).unwrap()
 }
 
-fn lands(bed: &mut Bed, route: &str, ops: &[Value]) -> bool {
+pub fn lands(bed: &mut Bed, route: &str, ops: &[Value]) -> bool {
     let live = bed.get(ResourceKind::HTTPRoute, route).clone();
     let Ok(_) = routing::apply(&live, ops) else { return false };
     bed.meddle(ResourceKind::HTTPRoute, route, Value::Array(ops.to_vec()));

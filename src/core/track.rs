@@ -57,6 +57,13 @@ impl Track {
             .fold(None, |max: Option<f64>, value| Some(max.map_or(value, |max| max.max(value))))
     }
 
+    /// Returns the largest value that was sampled after `from`, without what held before.
+    pub fn peak_since(&self, from: i64) -> Option<f64> {
+        let newest = self.value().filter(|_| self.last > from);
+        let changed = self.changes.iter().filter(|(at, _)| *at > from).map(|(_, value)| *value);
+        changed.chain(newest).reduce(f64::max)
+    }
+
     /// Returns how much a counter grew in `(from, to]`; a fall is a reset, after which it has counted from zero.
     ///
     /// With `born`, a series that was first seen inside the window has grown from zero to its first value; without it

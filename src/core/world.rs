@@ -79,6 +79,8 @@ pub struct PodView {
     pub restarts: u64,
     /// What a waiting container says, such as `ImagePullBackOff`.
     pub waiting: Option<String>,
+    /// When the youngest of its running containers started; its counters began at zero then, or later.
+    pub started: Option<Timestamp>,
 }
 
 /// A Deployment, reduced to what decisions need.
@@ -139,7 +141,9 @@ impl World {
         if kind == ResourceKind::Pod {
             self.pods.retain(|name, _| keep.contains(&name.as_str()));
         } else if let Some(known) = self.objects.get_mut(&kind) {
+            let before = known.len();
             known.retain(|name, _| keep.contains(&name.as_str()));
+            *self.revisions.entry(kind).or_default() += u64::from(known.len() < before);
         }
         if kind == ResourceKind::Release {
             self.releases.retain(|name, _| keep.contains(&name.as_str()));
@@ -262,6 +266,11 @@ impl World {
         found
     }
 
+    /// Returns the releases that are under way by their own record, whatever their plan says.
+    pub fn running(&self) -> impl Iterator<Item = &ReleaseRead> {
+        self.releases.values().filter(|r| r.phase().is_active() && r.status.frozen.is_some())
+    }
+
     /// Returns the customers the plan lists now.
     pub fn customers(&self, plan: &Plan) -> Option<Result<Vec<Customer>, Vec<Finding>>> {
         match &plan.customers {
@@ -273,6 +282,11 @@ impl World {
     /// Returns the pods of a slot.
     pub fn pods(&self, slot: Slot) -> impl Iterator<Item = &PodView> {
         self.pods.values().filter(move |pod| pod.slot == Some(slot))
+    }
+
+    /// Returns a pod by name.
+    pub fn pod(&self, name: &str) -> Option<&PodView> {
+        self.pods.get(name)
     }
 
     /// Reads the Deployment of a slot.
@@ -364,6 +378,7 @@ fn pod_view(pod: &Value) -> PodView {
         killed: statuses.iter().any(|s| s["state"]["terminated"]["exitCode"].as_i64() == Some(137)),
         restarts: statuses.iter().filter_map(|s| s["restartCount"].as_u64()).sum(),
         waiting: statuses.iter().find_map(|s| s["state"]["waiting"]["reason"].as_str()).map(str::to_owned),
+        started: statuses.iter().filter_map(|s| s["state"]["running"]["startedAt"].as_str()?.parse().ok()).max(),
     }
 }
 

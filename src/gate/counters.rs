@@ -6,7 +6,12 @@ use std::collections::BTreeMap;
 /// Returns how much the counters grew, by the label that they have beside their pod's; empty for one that has none.
 ///
 /// `seen` has one series per pod, whose only label names the pod: it tells when the pod was seen within the window.
-pub(super) fn increases<'a>(counters: &'a [LabelledPoints], seen: &'a [LabelledPoints]) -> BTreeMap<&'a str, f64> {
+/// `is_young` tells of a pod whether its containers started within the window: it has counted from zero.
+pub(super) fn increases<'a>(
+    counters: &'a [LabelledPoints],
+    seen: &'a [LabelledPoints],
+    is_young: &dyn Fn(&str) -> bool,
+) -> BTreeMap<&'a str, f64> {
     let pod_label =
         seen.iter().flat_map(|(labels, _)| labels).map(|(name, _)| name.as_str()).next().unwrap_or_default();
     let pod = |labels: &'a [(String, String)]| labels.iter().find(|l| l.0 == pod_label).map_or("", |l| l.1.as_str());
@@ -23,9 +28,9 @@ pub(super) fn increases<'a>(counters: &'a [LabelledPoints], seen: &'a [LabelledP
     for (labels, points) in counters {
         let Some((first_at, first)) = points.first() else { continue };
         // A counter that appears in a pod that was seen before without it was born with its first increment. A pod
-        // that appears together with its counters may be older, when the source was started anew: its first value is
-        // then no increase. That loses what a truly new pod counted before its first scrape.
-        let born = since.get(pod(labels)).is_some_and(|seen| seen < first_at);
+        // that appears together with its counters may be older, when the source was started anew: then its first value
+        // is no increase, unless the API server says that the pod itself is new.
+        let born = is_young(pod(labels)) || since.get(pod(labels)).is_some_and(|seen| seen < first_at);
         let mut sum = if born { *first } else { 0.0 };
         let mut last = *first;
         for (_, value) in points.iter().skip(1) {
@@ -83,22 +88,30 @@ mod tests {
     fn the_first_increment_of_a_counter_counts_when_its_pod_was_seen_before() {
         let seen = [seen("p", &[(0, 4.0), (3, 4.0)])];
         let all = [series("p", "200", &[(0, 5.0), (3, 9.0)]), series("p", "500", &[(3, 1.0)])];
-        assert_eq!(increases(&all, &seen), BTreeMap::from([("200", 4.0), ("500", 1.0)]));
+        assert_eq!(increases(&all, &seen, &|_| false), BTreeMap::from([("200", 4.0), ("500", 1.0)]));
         let alone = [series("p", "200", &[(3, 7.0)])];
-        assert_eq!(increases(&alone, &seen), BTreeMap::from([("200", 7.0)]));
+        assert_eq!(increases(&alone, &seen, &|_| false), BTreeMap::from([("200", 7.0)]));
     }
 
     #[test]
     fn a_pod_that_appears_with_its_counters_brings_no_increase_of_its_past() {
         let seen = [seen("p", &[(0, 4.0)]), seen("q", &[(3, 4.0)])];
         let all = [series("p", "200", &[(0, 5.0)]), series("q", "500", &[(3, 700.0), (6, 702.0)])];
-        assert_eq!(increases(&all, &seen)["500"], 2.0);
+        assert_eq!(increases(&all, &seen, &|_| false)["500"], 2.0);
+    }
+
+    #[test]
+    fn a_pod_that_started_within_the_window_brings_all_that_it_counted_before_its_first_scrape() {
+        let seen = [seen("p", &[(0, 4.0)]), seen("q", &[(3, 4.0)])];
+        let all = [series("p", "200", &[(0, 5.0)]), series("q", "500", &[(3, 7.0), (6, 9.0)])];
+        let grown = increases(&all, &seen, &|pod| pod == "q");
+        assert_eq!((grown["500"], grown["200"]), (9.0, 0.0));
     }
 
     #[test]
     fn a_reset_counts_what_came_after_it() {
         let all = [series("p", "200", &[(0, 100.0), (3, 110.0), (6, 4.0), (9, 6.0)])];
-        assert_eq!(increases(&all, &[seen("p", &[(0, 1.0)])])["200"], 16.0);
+        assert_eq!(increases(&all, &[seen("p", &[(0, 1.0)])], &|_| false)["200"], 16.0);
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use super::counters::{increases, quantile};
 use super::queries::step;
 use crate::model::{Gate, GateKind, LabelledPoints, Reading, Timestamp};
+use std::collections::BTreeMap;
+
+/// When the containers of each pod started, by the pod's name.
+pub type Starts = BTreeMap<String, Timestamp>;
 
 /// What a gate says.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,19 +42,29 @@ pub enum Verdict {
 /// * A young window (not yet `for` long) is judged as it is: the window is a range, not a delay.
 /// * An own expression passes when no value in the window is above the limit; one series, newest value included.
 /// * Restarts are judged by [`judge_restarts`].
-pub fn judge(gate: &Gate, answers: &[Reading<Vec<LabelledPoints>>], not_before: Timestamp, now: Timestamp) -> Judged {
+/// * `starts` says when the pods' containers started: one that started within the window has counted from zero, so what
+///   it counted before its first scrape is part of the window, too. An own expression sees only what its query sees: the
+///   first increment of a new counter is invisible to `rate` and `increase`.
+pub fn judge(
+    gate: &Gate,
+    answers: &[Reading<Vec<LabelledPoints>>],
+    starts: &Starts,
+    not_before: Timestamp,
+    now: Timestamp,
+) -> Judged {
     let window = i64::try_from(gate.window.0.as_millis()).unwrap_or(i64::MAX);
     let asked_before = now.as_millisecond().saturating_sub(LATER_MS);
     let range = Range { begin: asked_before.saturating_sub(window).max(not_before.as_millisecond()), asked_before };
+    let is_young = |pod: &str| starts.get(pod).is_some_and(|at| at.as_millisecond() >= range.begin);
     match (&gate.kind, answers) {
         (GateKind::Restarts, _) => unknown("restarts are counted from the pods"),
         (GateKind::Promql { .. }, [answer]) => own(gate, answer, &range),
         (GateKind::ErrorRatio, [finished, seen]) => match counted(finished, seen, &range) {
-            Ok((finished, seen)) => errors(gate, &finished, &seen),
+            Ok((finished, seen)) => errors(gate, &increases(&finished, &seen, &is_young)),
             Err(judged) => judged,
         },
         (GateKind::Latency { quantile }, [buckets, seen]) => match counted(buckets, seen, &range) {
-            Ok((buckets, seen)) => latency(gate, *quantile, &buckets, &seen),
+            Ok((buckets, seen)) => latency(gate, *quantile, &increases(&buckets, &seen, &is_young)),
             Err(judged) => judged,
         },
         _ => unknown("the metrics source has not answered every question"),
@@ -98,8 +112,7 @@ fn counted(
     }
 }
 
-fn errors(gate: &Gate, finished: &[LabelledPoints], seen: &[LabelledPoints]) -> Judged {
-    let by_code = increases(finished, seen);
+fn errors(gate: &Gate, by_code: &BTreeMap<&str, f64>) -> Judged {
     if by_code.contains_key("") {
         return unknown("finished requests carry no code: name the label in spec.metrics.labels.code");
     }
@@ -110,10 +123,9 @@ fn errors(gate: &Gate, finished: &[LabelledPoints], seen: &[LabelledPoints]) -> 
     with_traffic(gate, value, total, &format!("{failed:.0} of them failed"))
 }
 
-fn latency(gate: &Gate, wanted: f64, buckets: &[LabelledPoints], seen: &[LabelledPoints]) -> Judged {
-    let by_bound = increases(buckets, seen);
+fn latency(gate: &Gate, wanted: f64, by_bound: &BTreeMap<&str, f64>) -> Judged {
     let total = by_bound.get("+Inf").copied().unwrap_or(0.0);
-    match quantile(wanted, &by_bound) {
+    match quantile(wanted, by_bound) {
         Some(Err(last)) if gate.max >= last => Judged {
             verdict: Verdict::Unknown(format!("slower than the last bucket of {last} s, which is below the limit")),
             value: Some(last),
@@ -257,7 +269,7 @@ pub(super) mod tests {
     }
 
     fn judged(kind: GateKind, answers: &[Answer]) -> Judged {
-        judge(&gate(kind), answers, at(NOW - 3_600_000), at(NOW))
+        judge(&gate(kind), answers, &Starts::new(), at(NOW - 3_600_000), at(NOW))
     }
 
     fn ratio(finished: Answer) -> Judged {
@@ -338,7 +350,7 @@ pub(super) mod tests {
         ]);
         assert_eq!(ratio(finished.clone()).verdict, Verdict::Fail);
         let answers = [finished, seen()];
-        let young = judge(&gate(GateKind::ErrorRatio), &answers, at(NOW - 20_000), at(NOW));
+        let young = judge(&gate(GateKind::ErrorRatio), &answers, &Starts::new(), at(NOW - 20_000), at(NOW));
         assert_eq!(young, Judged { verdict: Verdict::Pass, value: Some(0.0), requests: Some(150.0) });
     }
 
@@ -349,7 +361,7 @@ pub(super) mod tests {
     #[test]
     fn latency_is_a_quantile_of_the_windows_own_requests() {
         let gate = Gate { max: 0.25, ..gate(GateKind::Latency { quantile: 0.99 }) };
-        let of = |counts| judge(&gate, &[buckets(counts), seen()], at(0), at(NOW));
+        let of = |counts| judge(&gate, &[buckets(counts), seen()], &Starts::new(), at(0), at(NOW));
         let fast = of([("0.25", 995.0), ("1", 1000.0), ("+Inf", 1000.0)]);
         assert_eq!((fast.verdict, fast.requests), (Verdict::Pass, Some(1000.0)));
         let slow = of([("0.25", 900.0), ("1", 1000.0), ("+Inf", 1000.0)]);
@@ -365,7 +377,7 @@ pub(super) mod tests {
     fn a_limit_above_the_last_bucket_cannot_be_checked() {
         let gate = Gate { max: 2.0, ..gate(GateKind::Latency { quantile: 0.99 }) };
         let answers = [buckets([("0.25", 900.0), ("1", 900.0), ("+Inf", 1000.0)]), seen()];
-        assert!(matches!(judge(&gate, &answers, at(0), at(NOW)).verdict, Verdict::Unknown(_)));
+        assert!(matches!(judge(&gate, &answers, &Starts::new(), at(0), at(NOW)).verdict, Verdict::Unknown(_)));
     }
 
     #[test]
@@ -387,7 +399,7 @@ pub(super) mod tests {
     fn a_verdict_does_not_change_between_two_answers() {
         let answers = [codes(&[("200", &[(60, 0.0), (59, 60.0), (0, 105.0)])]), seen()];
         for later in [0, 500, 9_000] {
-            let judged = judge(&gate(GateKind::ErrorRatio), &answers, at(0), at(NOW + later));
+            let judged = judge(&gate(GateKind::ErrorRatio), &answers, &Starts::new(), at(0), at(NOW + later));
             assert_eq!((judged.verdict, judged.requests), (Verdict::Pass, Some(105.0)));
         }
     }
@@ -409,6 +421,6 @@ pub(super) mod tests {
         assert_eq!(judge_restarts(&gate, Some(0)).verdict, Verdict::Pass);
         assert_eq!(judge_restarts(&gate, Some(1)).verdict, Verdict::Fail);
         assert!(matches!(judge_restarts(&gate, None).verdict, Verdict::Unknown(_)));
-        assert!(matches!(judge(&gate, &[], at(0), at(NOW)).verdict, Verdict::Unknown(_)));
+        assert!(matches!(judge(&gate, &[], &Starts::new(), at(0), at(NOW)).verdict, Verdict::Unknown(_)));
     }
 }

@@ -11,5 +11,5 @@ mod counters;
 mod judge;
 mod queries;
 
-pub use judge::{Judged, Verdict, judge, judge_restarts};
+pub use judge::{Judged, Starts, Verdict, judge, judge_restarts};
 pub use queries::{queries, step};

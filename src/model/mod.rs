@@ -8,6 +8,7 @@ mod phase;
 mod plan;
 mod ring;
 mod sample;
+mod selector;
 mod series;
 mod span;
 
@@ -24,6 +25,7 @@ pub use plan::{
 };
 pub use ring::{Membership, Ring, RingSelect, UNLISTED, Wave, resolve};
 pub use sample::{Batch, Family, LabelledPoints, RawSeries};
+pub use selector::selects;
 pub use series::Series;
 pub use span::{Share, Span};
 

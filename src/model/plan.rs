@@ -225,6 +225,21 @@ impl StreamKind {
         }
     }
 
+    /// Returns the word a person reads for several of them.
+    pub fn many(self) -> &'static str {
+        match self {
+            Self::Http => "requests",
+            Self::Stream => "streams",
+            Self::Ws => "sockets",
+            Self::Job => "jobs",
+        }
+    }
+
+    /// Counts them in words.
+    pub fn count(self, n: u64) -> String {
+        if n == 1 { format!("1 {}", self.many().trim_end_matches('s')) } else { format!("{n} {}", self.many()) }
+    }
+
     /// Reads a label value.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)

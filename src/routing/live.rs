@@ -43,6 +43,22 @@ pub fn is_all_placeholder(route: &Value, header: &str, placeholder: &str) -> boo
     !rules.is_empty() && rules.iter().all(|rule| matches_of(rule).iter().all(is_placeholder))
 }
 
+/// Tells whether every match of a managed route is a placeholder of some release, by its form: `ph-`, 16 hexadecimal
+/// digits, the route's and the rule's number.
+///
+/// For a route whose release is gone, and with it the record of its own placeholder.
+pub fn serves_nobody(route: &Value, header: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_placeholder = |m: &Match| {
+        let Some(condition) = m.header(header).filter(|c| !c.regex) else { return false };
+        let parts: Vec<&str> = condition.value.split('-').collect();
+        matches!(parts.as_slice(), ["ph", hex, route, rule]
+            if hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit()) && is_number(route) && is_number(rule))
+    };
+    let rules = rules_of(route);
+    !rules.is_empty() && rules.iter().all(|rule| matches_of(rule).iter().all(is_placeholder))
+}
+
 /// Counts the matches of a route; a rollback writes the most populated routes first.
 pub fn match_count(route: &Value) -> usize {
     rules_of(route).iter().map(|rule| list(&rule["matches"]).len().max(1)).sum()

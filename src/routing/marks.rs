@@ -2,7 +2,7 @@
 
 use super::backend::{SlotRefs, rules_of, slot_refs};
 use crate::model::{Component, Finding, Slot, annotation, label_of, name_of};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The annotation with the fence, a decimal number that grows with every write of ours.
 pub const FENCE: &str = "pilothouse.dev/fence";
@@ -129,6 +129,11 @@ pub fn base_of(route: &Value) -> Option<&str> {
     label_of(route, BASE_LABEL)
 }
 
+/// Returns the labels of the managed routes of a base route.
+pub fn managed_labels(base: &str) -> Value {
+    json!({MANAGED_BY_LABEL: MANAGED_BY, BASE_LABEL: base})
+}
+
 /// Returns the label selector that finds the managed routes of a base route.
 pub fn managed_selector(base: &str) -> String {
     format!("{MANAGED_BY_LABEL}={MANAGED_BY},{BASE_LABEL}={base}")
@@ -160,7 +165,6 @@ fn read(text: &str) -> Option<Undo> {
 mod tests {
     use super::super::fixture::{base, component, rule};
     use super::*;
-    use serde_json::json;
 
     fn carrying(text: &str) -> Value {
         json!({"metadata": {"name": "trackx", "annotations": {UNDO: text}}})

@@ -80,7 +80,7 @@ pub(super) fn left_over(base: &Value, others: &[&Value]) -> Vec<Finding> {
     vec![Finding::refuse(
         "route.left-over",
         format!(
-            "managed routes of another release of {} are still there: {}; remove them first (they serve nobody when all their matches are placeholders)",
+            "managed routes of another release of {} are still there: {}; `pilothouse cleanup` removes those that serve nobody and says what to do about the others",
             name_of(base),
             some_of(&names)
         ),

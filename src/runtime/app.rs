@@ -3,7 +3,8 @@
 use super::engine::Engine;
 use super::painter::Painter;
 use super::{Clock, Links};
-use crate::core::{Event, Setup, View};
+use crate::core::{Command, Event, Setup, View};
+use crate::model::Span;
 use crate::ui::{Ask, Ui};
 use crossterm::event::Event as TerminalEvent;
 use futures::{Stream, StreamExt};
@@ -16,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two pictures while keys arrive.
 const KEY_FRAME: Duration = Duration::from_millis(15);
+
+/// How old the survey of Gateways and policies may be while a start is looked at.
+const SURVEY: Span = Span::seconds(30);
 
 /// Where pictures go.
 pub struct Screen {
@@ -50,7 +54,8 @@ pub struct Exit {
 
 /// Runs a console until a person, a signal or the loss of its terminal ends it.
 ///
-/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get two seconds.
+/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get a moment: a console whose
+/// terminal is gone is gone within two seconds.
 pub async fn run(
     setup: Setup,
     screen: Screen,
@@ -89,6 +94,7 @@ struct App {
 impl App {
     async fn turn(&mut self, stop: CancellationToken) -> Why {
         loop {
+            super::fault::here("loop");
             if self.is_dirty
                 && self.painter.is_idle()
                 && Instant::now() >= self.due
@@ -137,12 +143,8 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
-                Ask::Redraw => {
-                    if let Err(error) = self.painter.redraw() {
-                        return Some(Why::TerminalLost(error.to_string()));
-                    }
-                }
                 Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
+                Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),
             }
         }
@@ -150,9 +152,13 @@ impl App {
     }
 
     fn paint(&mut self) -> io::Result<()> {
+        let wanted = self.ui.wanted_preview();
+        if matches!(wanted, Some(Command::Start { .. })) {
+            self.engine.survey(SURVEY);
+        }
         self.view = self.engine.view();
         super::words::note(&self.view);
-        if let Some(command) = self.ui.wanted_preview() {
+        if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
         }
         let now_ms = elapsed_ms(self.began);

@@ -1,7 +1,7 @@
 //! Where effects go: the seam between the loop and the adapters of cluster and metrics.
 
 use crate::cluster::{self, DriveClient, ReadClient, WatchSpec};
-use crate::core::{Event, Found, Identity, MetricsRequest, Read, ReadFailure, Write};
+use crate::core::{Event, Found, Identity, MetricsRequest, Read, ReadFailure, Survey, SurveyRequest, Write};
 use crate::metrics::{self, Poller};
 use crate::model::{Authentication, MetricsEndpoint, Outcome, Rejection, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
@@ -32,6 +32,8 @@ pub trait Links: Send + Sync + 'static {
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome>;
     /// Reads with quorum.
     fn read(&self, read: Read, deadline: Span) -> BoxFuture<'static, Result<Found, ReadFailure>>;
+    /// Looks at what no watch brings.
+    fn survey(&self, request: SurveyRequest) -> BoxFuture<'static, Survey>;
 }
 
 /// The real links: a cluster's clients and the metrics source.
@@ -89,6 +91,11 @@ impl Links for Wired {
     fn read(&self, read: Read, deadline: Span) -> BoxFuture<'static, Result<Found, ReadFailure>> {
         let client = self.read.clone();
         async move { cluster::read(&client, &read, deadline).await }.boxed()
+    }
+
+    fn survey(&self, request: SurveyRequest) -> BoxFuture<'static, Survey> {
+        let client = self.read.clone();
+        async move { cluster::survey(&client, &request).await }.boxed()
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Painter {
     /// What goes to the terminal with the next frame and is no picture.
     beside: Vec<u8>,
     out: Option<Box<dyn Write + Send>>,
+    is_whole: bool,
     flight: Option<JoinHandle<Written>>,
 }
 
@@ -35,7 +36,7 @@ impl Painter {
     pub fn new(screen: Screen) -> io::Result<Self> {
         let (width, height) = screen.size;
         let backend = FrameBackend::new(Size { width, height });
-        Ok(Self { terminal: Terminal::new(backend)?, beside: Vec::new(), out: Some(screen.out), flight: None })
+        Ok(Self { terminal: Terminal::new(backend)?, beside: Vec::new(), out: Some(screen.out), is_whole: false, flight: None })
     }
 
     /// Tells whether the last frame has been written.
@@ -43,17 +44,16 @@ impl Painter {
         self.flight.is_none()
     }
 
-    /// Takes note of the terminal's new size; the next frame is drawn whole.
+    /// Takes note of the terminal's size; the next frame is drawn whole, also when the size is the old one: the terminal
+    /// may have been another program's in between.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().size = Size { width, height };
+        self.is_whole = true;
     }
 
     /// Makes the next frame be drawn whole.
-    ///
-    /// # Errors
-    /// Fails only if the terminal's buffers cannot be made.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    pub fn redraw(&mut self) {
+        self.is_whole = true;
     }
 
     /// Sends bytes to the terminal with the next frame.
@@ -66,6 +66,10 @@ impl Painter {
     /// # Errors
     /// Fails if the frame cannot be encoded.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<bool> {
+        if std::mem::take(&mut self.is_whole) {
+            // Answered by our own backend, so the terminal is not asked where its cursor is.
+            self.terminal.clear()?;
+        }
         self.terminal.draw(render)?;
         let body = self.terminal.backend_mut().take();
         let is_nothing = body.is_empty() && self.beside.is_empty();

@@ -1,10 +1,12 @@
 //! The objects that exist when the embedded cluster starts.
 
 use super::api::resources::{
-    CONFIG_MAPS, DEFINITIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PLANS, RELEASES,
-    ROUTES, Resource, SERVICES,
+    CONFIG_MAPS, DEFINITIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, NAMESPACES, NODES, PLANS,
+    RELEASES, ROUTES, Resource, SERVICES,
 };
-use super::api::{Failure, Part, Store, Target, create};
+use super::api::{Failure, Part, Store, Target, control, create};
+use super::clock::seconds;
+use super::controllers::{ADDRESS, NODE, set_condition};
 use super::customers;
 use super::gateway::CONTROLLER;
 use super::scenario::Scenario;
@@ -56,6 +58,14 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
     for name in ["default", "kube-system", MONITORING, NAMESPACE] {
         add(store, &NAMESPACES, "", json!({ "metadata": { "name": name } }))?;
     }
+    add(store, &NODES, "", json!({ "metadata": { "name": NODE, "labels": { "kubernetes.io/hostname": NODE } } }))?;
+    let now = seconds(store.clock().now());
+    control(store, &NODES, "", NODE, |node| {
+        let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady" });
+        set_condition(&mut node["status"]["conditions"], &now, ready);
+        node["status"]["addresses"] = json!([{ "type": "InternalIP", "address": ADDRESS }]);
+        node["status"]["nodeInfo"] = json!({ "kubeletVersion": "v1.37.2+embedded" });
+    });
     for definition in crate::api::crds() {
         add(store, &DEFINITIONS, "", definition)?;
     }

@@ -2,12 +2,13 @@
 
 use super::chord::Chord;
 use super::clock::Clock;
-use super::dialog::{Confirming, Dialog, Leaving, Menu, Palette, Press, Reply, Starting};
+use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
 use super::keymap::{self, Keymap, Lookup, Place};
 use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
 use super::places::Places;
 use super::privacy;
+use super::round_trip::RoundTrip;
 use super::safe::Safe;
 use super::scene::Scene;
 use super::screen::frame::Said;
@@ -65,6 +66,7 @@ pub struct Ui {
     order: Order,
     /// How often a person has turned the page of a wall screen.
     turns: u64,
+    round_trip: RoundTrip,
 }
 
 /// A picture that does not move, and since when.
@@ -104,7 +106,14 @@ impl Ui {
             said: None,
             order: Order::default(),
             turns: 0,
+            round_trip: RoundTrip::default(),
         }
+    }
+
+    /// Lets dialogs wait for twice this time, where that is longer than their own guard.
+    pub fn over(mut self, round_trip: RoundTrip) -> Self {
+        self.round_trip = round_trip;
+        self
     }
 
     /// Takes in what the terminal sent; `now_ms` is a monotonic time.
@@ -196,8 +205,10 @@ impl Ui {
 
     /// Learns that the last picture has reached the terminal: from here on a dialog counts as seen.
     pub fn drawn(&mut self, now_ms: u64) {
+        // A key that was pressed at the old picture arrives up to one round trip after the new one was sent.
+        let later = (2 * self.round_trip.ms().unwrap_or(0)).saturating_sub(GUARD_MS);
         if let Some(dialog) = &mut self.dialog {
-            dialog.drawn(now_ms);
+            dialog.drawn(now_ms + later);
         }
     }
 
@@ -297,6 +308,8 @@ impl Ui {
             Action::Next => return self.confirm(Command::Next { accept_no_traffic: None }),
             Action::Promote => return self.confirm(Command::Promote { accept_no_traffic: None }),
             Action::Finish => return self.confirm(Command::Finish),
+            Action::Force => return self.confirm(Command::Force { reason: String::new() }),
+            Action::Cleanup => return self.confirm(Command::Cleanup),
             Action::Resume => return self.confirm(Command::Resume),
             Action::Rollback => return self.confirm(Command::Rollback { reason: text::BY_KEY.to_owned() }),
             Action::Take => return self.confirm(Command::Take { reason: String::new() }),

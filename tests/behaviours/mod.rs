@@ -8,6 +8,7 @@ mod deletes;
 pub mod embedded;
 mod patches;
 pub mod rest;
+mod scales;
 mod stage;
 mod status;
 mod watches;
@@ -82,6 +83,12 @@ const ALL: &[(&str, Ask)] = table![
     patches::strategic_patch_of_a_custom_resource_is_unsupported,
     patches::a_patch_of_an_unknown_kind_is_unsupported,
     patches::put_with_a_stale_version_conflicts,
+    patches::the_last_annotation_takes_the_map_with_it,
+    scales::scale_shows_the_replicas_and_the_selector,
+    scales::scale_changes_the_replicas_alone,
+    scales::scale_with_a_stale_version_conflicts,
+    scales::scale_without_replicas_or_of_nothing_is_refused,
+    scales::tables_have_these_columns,
     deletes::delete_removes,
     deletes::delete_of_a_missing_object_says_not_found,
     deletes::delete_with_another_uid_conflicts,

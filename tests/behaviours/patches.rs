@@ -181,6 +181,17 @@ pub async fn strategic_patch_merges_lists_by_key(stage: &Stage) -> Result<Value>
     Ok(json!({ "containers": containers, "generation": now["metadata"]["generation"] }))
 }
 
+pub async fn the_last_annotation_takes_the_map_with_it(stage: &Stage) -> Result<Value> {
+    let patch = json!([
+        { "op": "add", "path": "/metadata/annotations", "value": { "fence": "1" } },
+        { "op": "remove", "path": "/metadata/annotations/fence" },
+    ]);
+    let said = tried(stage, patch).await?;
+    let null = json!([{ "op": "test", "path": "/metadata/annotations", "value": null }]);
+    let tested = stage.rest.patch(&stage.one("httproutes"), Patch::Json, &null).await?;
+    Ok(json!([said, stage.read("httproutes").await?["metadata"].get("annotations").is_some(), tested.code]))
+}
+
 pub async fn strategic_patch_of_a_custom_resource_is_unsupported(stage: &Stage) -> Result<Value> {
     stage.create("releases", &stage.release()).await?;
     let body = json!({ "metadata": { "annotations": { "fence": "1" } } });

@@ -69,6 +69,12 @@ impl Rest {
         self.send("GET", path, "", None).await
     }
 
+    /// Reads a path as the table that `kubectl get` prints.
+    pub async fn table(&self, path: &str) -> Result<Answer> {
+        let request = http::Request::get(path).header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+        self.ask(request.body(Body::empty())?).await
+    }
+
     /// Creates an object.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         self.send("POST", path, "application/json", Some(body)).await
@@ -142,11 +148,15 @@ impl Rest {
             request = request.header("content-type", content_type);
         }
         let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
-        let response =
-            self.client.send(request.body(body)?).await.wrap_err_with(|| format!("{method} {path} got no answer"))?;
+        self.ask(request.body(body)?).await
+    }
+
+    async fn ask(&self, request: http::Request<Body>) -> Result<Answer> {
+        let what = format!("{} {}", request.method(), request.uri());
+        let response = self.client.send(request).await.wrap_err_with(|| format!("{what} got no answer"))?;
         let code = response.status().as_u16();
         let dated = response.headers().contains_key(http::header::DATE);
-        let bytes = response.into_body().collect().await.wrap_err_with(|| format!("{method} {path}"))?.to_bytes();
+        let bytes = response.into_body().collect().await.wrap_err(what)?.to_bytes();
         Ok(Answer { code, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), dated })
     }
 }

@@ -2,8 +2,12 @@
 
 //! The real program in real time on a real pseudo terminal. Run by name: `cargo test --test pty`.
 
+mod lost;
+mod panics;
 #[path = "../robot/mod.rs"]
 mod robot;
+mod stopped;
+mod storm;
 mod terminal;
 
 use robot::Robot;
@@ -14,9 +18,10 @@ use terminal::{Next, Terminal};
 const SOON: Duration = Duration::from_secs(30);
 const SMALL: (u16, u16) = (80, 24);
 
+const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/short.toml");
+
 fn demo(size: (u16, u16)) -> Terminal {
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/short.toml");
-    Terminal::start(&["demo", "--scenario", scenario], size)
+    Terminal::start(&["demo", "--scenario", SCENARIO], size)
 }
 
 #[test]
@@ -32,7 +37,7 @@ fn the_demo_opens_and_leaving_brings_the_terminal_back() {
 
 #[test]
 fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
         let mut terminal = demo(SMALL);
         terminal.wait_for("STANDBY", SOON);
         terminal.signal(signal);
@@ -40,14 +45,6 @@ fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
         terminal.wait_for("ended by a signal", SOON);
         terminal.assert_restored();
     }
-}
-
-#[test]
-fn a_terminal_that_is_gone_ends_the_program() {
-    let mut terminal = demo(SMALL);
-    terminal.wait_for("STANDBY", SOON);
-    terminal.take_away();
-    terminal.exit_code();
 }
 
 #[test]

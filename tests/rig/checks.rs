@@ -1,9 +1,17 @@
 //! What the rig proves.
 
 mod answers;
-mod judge;
-mod release;
+mod baseline;
+mod endless;
+mod history;
+pub mod judge;
+mod left;
+mod lifecycle;
+mod naive;
+mod order;
+mod proof;
 mod smoke;
+mod stage;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
@@ -12,6 +20,9 @@ use color_eyre::eyre::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static FALSE_DRAINS: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts a cluster and runs the wanted parts; every part runs, also after one has failed.
 pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
@@ -24,12 +35,22 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     if options.wants("behaviours") {
         note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
     }
-    if options.wants("release") {
-        note(&mut failed, "release", release::release(&cluster).await);
+    if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
+        note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
     }
-    if options.wants("rollback") {
-        note(&mut failed, "rollback", release::rollback(&cluster).await);
+    if options.wants("baseline") {
+        note(&mut failed, "baseline", baseline::run(&cluster).await);
     }
+    if options.wants("naive") {
+        note(&mut failed, "naive", naive::run(&cluster).await);
+    }
+    if options.wants("proof") {
+        note(&mut failed, "proof", proof::run(&cluster).await);
+    }
+    if options.wants("endless") {
+        note(&mut failed, "endless", endless::run(&cluster).await);
+    }
+    figure("rig.false_drains", FALSE_DRAINS.load(Ordering::SeqCst), "drains");
     if failed.is_empty() {
         println!("rig: all passed");
         return Ok(ExitCode::SUCCESS);
@@ -58,6 +79,11 @@ pub async fn stand(run: PathBuf) -> Result<ExitCode> {
     write_whole(&run.join("ready"), &text)?;
     std::future::pending::<()>().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Books drains that were called proven while a transaction was open; the sum over all parts is printed at the end.
+pub fn count_false_drains(drains: usize) {
+    FALSE_DRAINS.fetch_add(drains, Ordering::SeqCst);
 }
 
 /// Prints one measured value in the form the build collects.

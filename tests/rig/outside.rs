@@ -33,7 +33,8 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 4] = ["smoke", "behaviours", "release", "rollback"];
+pub const PARTS: [&str; 9] =
+    ["smoke", "behaviours", "release", "rollback", "rollback_promoted", "baseline", "naive", "proof", "endless"];
 
 impl Options {
     /// Reads the command line.

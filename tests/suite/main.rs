@@ -1,6 +1,8 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
 mod cli;
+mod docs;
+mod gateway;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]

@@ -1,7 +1,7 @@
 //! Whole releases by command-line verbs, each a console of its own, on the embedded cluster and paused time.
 
 use crate::stage::shipped;
-use pilothouse::api::Release;
+use pilothouse::api::{Release, RolloutPlan};
 use pilothouse::cli::{Answers, Code, Demo, Failure, carry_out, json, text};
 use pilothouse::core::{Command, View};
 use pilothouse::runtime::{Engine, await_picture};
@@ -156,6 +156,62 @@ async fn status_says_the_same_to_people_and_programs() {
     let value: serde_json::Value = serde_json::from_str(&json(&view).unwrap()).unwrap();
     assert_eq!(value["header"]["oldVersion"], "4.11.8");
     assert!(shell.demo.sim().faults().writes().is_empty(), "looking writes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_plan_a_release_is_shown_held_and_rolled_back() {
+    let mut shell = Shell::open(&short());
+    shell.run(start("4.12.0"), "4.12.0").await.unwrap();
+    shell.run(next(), "early").await.unwrap();
+    let plans: kube::Api<RolloutPlan> = kube::Api::default_namespaced(shell.demo.sim().client(NAMESPACE));
+    plans.delete("trackx", &kube::api::DeleteParams::default()).await.unwrap();
+    let view = shell.status().await;
+    assert_eq!((view.header.state.as_str(), view.header.new_version.as_str()), ("BAKING", "4.12.0"));
+    assert!(view.notices.iter().any(|n| n.text.starts_with("RolloutPlan trackx is gone")), "{:?}", view.notices);
+    shell.run(Command::Hold { reason: "who deleted the plan".into() }, "").await.unwrap();
+    assert_eq!(shell.status().await.header.state, "HOLD");
+    shell.run(Command::Rollback { reason: "back first".into() }, "").await.unwrap();
+    assert_eq!(shell.phase().await, "ROLLED BACK");
+    assert_eq!((shell.demo.traffic().totals().cut, shell.demo.traffic().totals().on_two_versions), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_never_ends_is_said_and_forced_with_its_phrase_and_its_customer_is_named() {
+    let hung = "[[fault]]\nat = \"t 1s\"\nkind = \"hung\"\nslot = \"old\"\ncustomer = \"acme\"\nfor = \"forever\"\n";
+    let scenario = format!("{}\n{hung}", include_str!("../pty/short.toml").replace("patience = 60", "patience = 5"));
+    let mut shell = Shell::open(&Scenario::parse(&scenario).unwrap());
+    shell.run(start("4.12.0"), "4.12.0").await.unwrap();
+    for ring in ["early", "main"] {
+        shell.run(next(), ring).await.unwrap();
+        shell.bake().await;
+    }
+    shell.run(Command::Promote { accept_no_traffic: None }, "unlisted").await.unwrap();
+    shell.bake().await;
+    let stop = CancellationToken::new();
+    let mut engine = shell.console(false);
+    let yes = Answers { yes: Some("trackx".into()), take: None };
+    let mut said = Vec::new();
+    let finish = carry_out(&mut engine, Command::Finish, &yes, &stop, &mut said);
+    let interrupted = tokio::join!(finish, async {
+        sleep(Duration::from_secs(30)).await;
+        stop.cancel();
+    });
+    assert_eq!(interrupted.0.unwrap_err().code, Code::Stopped);
+    assert_eq!(shell.phase().await, "DRAINING OLD");
+    let status = text(&shell.status().await);
+    assert!(status.contains("drain of 4.11.8: not proven: 1 request, oldest"), "{status}");
+
+    let force = || Command::Force { reason: "acme has agreed".into() };
+    let wrong = shell.run(force(), "cut 2 on old").await.unwrap_err();
+    assert_eq!((wrong.code, shell.phase().await.as_str()), (Code::Refused, "DRAINING OLD"));
+    shell.run(force(), "cut 1 on old").await.unwrap();
+    assert_eq!(shell.phase().await, "DONE");
+    let totals = shell.demo.traffic().totals();
+    assert_eq!((totals.cut, totals.cut_by_customer.keys().map(String::as_str).collect::<Vec<_>>()), (1, vec!["acme"]));
+    let releases: kube::Api<Release> = kube::Api::default_namespaced(shell.demo.sim().client(NAMESPACE));
+    let release = releases.list(&kube::api::ListParams::default()).await.unwrap().items.remove(0);
+    let outcome = release.status.unwrap().outcome.unwrap();
+    assert_eq!((outcome.cut, outcome.forced_on), (1, vec!["acme".into()]));
 }
 
 /// Returns the scenario of the real-time tests: two waves.

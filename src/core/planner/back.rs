@@ -1,12 +1,15 @@
 //! The way back, and the end of both ways: drain, retire, clean.
 
-use super::{GAP, Next, Planner, START_PATIENCE, Step};
+use super::{Next, Planner, START_PATIENCE, Step};
 use crate::api::Act;
 use crate::core::guard;
 use crate::core::proof::{Proof, Verified, drain_proof, moved_back, seconds_between, verified};
 use crate::core::task::everything_is_old;
 use crate::model::{Phase, Refusal, Side};
 use crate::routing::Undo;
+
+/// How long a rollback that has settled waits for metrics to show it, in seconds; the drain proof then waits on.
+const UNSEEN_PATIENCE: i64 = 60;
 
 impl Planner<'_> {
     pub(super) fn backward(&self) -> Next {
@@ -71,9 +74,20 @@ impl Planner<'_> {
                 Next::Do(Step::Enter(Phase::DrainingNew, format!("{seen} seen on old, {silent} silent")))
             }
             Verified::Waiting(why) => Next::Wait(why),
+            Verified::Unseen(why) if self.is_patient() => Next::Wait(why),
+            // The drain proof asks for the same again and for more; there a person may also decide without metrics.
+            Verified::Unseen(why) => Next::Do(Step::Enter(Phase::DrainingNew, format!("not seen: {}", why.join("; ")))),
             // Backward acts are never blocked; they are said and waited for.
             Verified::NotLive(what) | Verified::BadStatus(what) => Next::Wait(vec![what]),
         }
+    }
+
+    /// Tells whether the way back still waits for metrics to show it.
+    fn is_patient(&self) -> bool {
+        let settle = i64::try_from(self.scope.settle().0.as_secs()).unwrap_or(i64::MAX);
+        let at = self.state.server_now(self.now);
+        let used = self.scope.status().since.map_or(0, |since| seconds_between(since, at));
+        used <= settle.saturating_add(UNSEEN_PATIENCE)
     }
 
     /// Drain, retire, clean; the same on the way forward and back, with the sides exchanged.
@@ -110,11 +124,16 @@ impl Planner<'_> {
         if let Some(reason) = &self.mandate.force {
             let survivors = self.state.evidence.survivors(self.scope.slot(side));
             let named: Vec<String> = survivors.iter().map(|(customer, open)| format!("{customer} {open}")).collect();
-            let evidence = format!("forced without a drain proof: {reason}; open: {}", named.join(", "));
+            let open = match (named.is_empty(), self.state.evidence.inflight(self.scope.slot(side))) {
+                (false, _) => named.join(", "),
+                (true, Some(open)) => format!("{open}, whose is not known"),
+                (true, None) => "not known".to_owned(),
+            };
+            let evidence = format!("forced without a drain proof: {reason}; open: {open}");
             return self.order_forced(evidence, survivors.into_keys().collect());
         }
         let at = self.state.server_now(self.now);
-        match drain_proof(&self.scope, &self.state.evidence, at, side, Some(at)) {
+        match drain_proof(&self.scope, &self.state.evidence, at, side) {
             Proof::NotProven(missing) => Next::Wait(missing),
             Proof::Proven => self.order(Act::Retire, 0, "drain proven".into()),
             Proof::NeverRouted => self.order(Act::Retire, 0, "never routed".into()),
@@ -130,7 +149,7 @@ impl Planner<'_> {
             return self.order(Act::Disarm, 0, String::new());
         }
         if !status.routes.is_empty() {
-            if let Some(wait) = self.unsettled(GAP) {
+            if let Some(wait) = self.unsettled(self.scope.gap()) {
                 return wait;
             }
             return self.order(Act::Clean, 0, String::new());

@@ -29,7 +29,7 @@ pub fn advice(state: &State, now: Timestamp) -> Advice {
         let since = guard::ago(running.since, now);
         let text = if running.text.is_empty() { status.phase.word().to_lowercase() } else { running.text.clone() };
         let tone = if super::goes_back(status) { Tone::Warn } else { Tone::Plain };
-        return patience(state, &scope, at)
+        return patience(state, &scope, now)
             .unwrap_or_else(|| say(format!("{}: {text} ({since})", running.action.spec().title), tone));
     }
     if status.intent.is_some() || !status.phase.is_resting() {
@@ -93,6 +93,15 @@ fn idle(state: &State, now: Timestamp) -> Advice {
     }
     if state.mode() == Mode::Watch {
         return say("no release is under way".into(), Tone::Plain);
+    }
+    let left = crate::core::leftover::left_over(state).len();
+    if left > 0 {
+        let routes = if left == 1 { "1 route is".to_owned() } else { format!("{left} routes are") };
+        return step(
+            format!("{routes} left over of an ended release: clean up, then start"),
+            Action::Cleanup,
+            Tone::Warn,
+        );
     }
     let proposed = super::panels::proposed(state);
     let ended = super::head::last_ended(state);
@@ -173,22 +182,25 @@ fn resting(state: &State, scope: &Scope<'_>, now: Timestamp) -> Advice {
 }
 
 /// A drain that outlasts its patience is said; nothing is ever cut by itself.
-fn patience(state: &State, scope: &Scope<'_>, at: Timestamp) -> Option<Advice> {
+fn patience(state: &State, scope: &Scope<'_>, now: Timestamp) -> Option<Advice> {
     let status = scope.status();
     let side = match status.phase {
         Phase::DrainingOld => Side::Old,
         Phase::DrainingNew => Side::New,
         _ => return None,
     };
-    let used = at.as_second() - status.since?.as_second();
+    let used = state.server_now(now).as_second() - status.since?.as_second();
     if used <= i64::try_from(scope.plan.drain.patience.0.as_secs()).unwrap_or(i64::MAX) {
         return None;
     }
-    let open = state.evidence.inflight(scope.slot(side)).map_or_else(|| "unknown work".to_owned(), |n| n.to_string());
+    let drain = super::panels::drain(state, now);
+    let what = drain.headline.trim_start_matches("not proven: ");
+    let whose: Vec<String> = drain.survivors.iter().take(3).map(|(customer, n)| format!("{customer} {n}")).collect();
+    let whose = if whose.is_empty() { String::new() } else { format!(" ({})", whose.join(", ")) };
+    let used = crate::model::Span::seconds(used.unsigned_abs());
     Some(say(
         format!(
-            "drain not proven for {}: {open} open on {side}; wait, or pilothouse finish --force cuts it",
-            crate::model::Span::seconds(used.unsigned_abs())
+            "the {side} version does not drain since {used}: {what}{whose}; wait, or force the drain, which cuts them"
         ),
         Tone::Warn,
     ))

@@ -50,7 +50,8 @@ fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Head
     header.new_version = scope.frozen.new.version.to_string();
     header.phase = status.phase.word().to_owned();
     header.in_phase = status.since.map(|since| seconds(since, at));
-    header.total = status.journal.first().map(|first| seconds(first.at, at));
+    let began = status.started.or_else(|| status.journal.first().map(|first| first.at));
+    header.total = began.map(|began| seconds(began, at));
     header.wave = (status.wave, scope.last_wave());
     header.ring = scope.wave(status.wave).map(|_| guard::place(scope, status.wave)).unwrap_or_default();
     header.lease = if header.mode == Mode::Driving { state.lease.own_left(state, now) } else { None };

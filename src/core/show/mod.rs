@@ -112,13 +112,20 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
         Command::Next { accept_no_traffic: None },
         Command::Promote { accept_no_traffic: None },
         Command::Finish,
+        Command::Force { reason: String::new() },
         Command::Hold { reason: String::new() },
         Command::Resume,
         Command::Approve { ring },
         Command::Rollback { reason: String::new() },
         Command::Take { reason: String::new() },
+        Command::Cleanup,
     ]
     .into_iter()
-    .map(|command| (command.action(), super::preview::preview(state, now, &command).refusals))
+    .map(|command| {
+        let mut refusals = super::preview::preview(state, now, &command).refusals;
+        // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
+        refusals.retain(|refusal| refusal.rule != super::survey::STALE);
+        (command.action(), refusals)
+    })
     .collect()
 }

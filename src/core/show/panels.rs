@@ -4,7 +4,7 @@ use crate::core::evidence::Shown;
 use crate::core::proof::{Proof, drain_proof};
 use crate::core::scope::Scope;
 use crate::core::{DrainGraph, DrainRow, EventRow, Graph, ReleaseRow, State};
-use crate::model::{GateKind, Phase, Side, Slot, StreamKind, Timestamp};
+use crate::model::{DrainPolicy, GateKind, Phase, Side, Slot, Span, StreamKind, StreamPolicy, Timestamp};
 use std::collections::BTreeMap;
 
 /// How many cells the graphs carry; the screens take the newest that fit.
@@ -40,7 +40,7 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
             | Phase::Cleaning
             | Phase::Promoted
     );
-    let proof = drain_proof(&scope, &state.evidence, at, side, off.then_some(at));
+    let proof = drain_proof(&scope, &state.evidence, at, side);
     let inflight = state.evidence.inflight(slot);
     let missing = match &proof {
         Proof::NotProven(missing) => missing.clone(),
@@ -55,6 +55,7 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     by_count.truncate(SURVIVORS);
     let by_kind = kinds(state, slot);
+    let oldest = state.evidence.oldest(slot);
     let users = users(state, slot).filter(|_| !off && !ended && !proof.holds());
     let used = status.since.map_or(0, |since| u64::try_from(at.as_second() - since.as_second()).unwrap_or(0));
     DrainRow {
@@ -62,11 +63,11 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
         version: version.to_string(),
         proven: proof.holds(),
         in_use: users.is_some(),
-        headline: users.unwrap_or_else(|| headline(&proof, ended, &by_kind)),
+        headline: users.unwrap_or_else(|| headline(&proof, ended, &scope.plan.drain, &by_kind, oldest)),
         missing,
         inflight: if ended { Some(0) } else { inflight },
         by_kind,
-        oldest: if ended { None } else { state.evidence.oldest(slot) },
+        oldest: if ended { None } else { oldest },
         eta: if draining { eta(state, at, side, &scope) } else { None },
         patience: draining.then_some((scope.plan.drain.patience.0.as_secs(), used)),
         pods,
@@ -100,21 +101,42 @@ fn users(state: &State, slot: Slot) -> Option<String> {
     })
 }
 
-fn headline(proof: &Proof, ended: bool, by_kind: &[(StreamKind, Option<u64>)]) -> String {
+/// Says in one line whether the proof holds, and what is in its way: open work first, counted in words.
+fn headline(
+    proof: &Proof,
+    ended: bool,
+    drain: &DrainPolicy,
+    by_kind: &[(StreamKind, Option<u64>)],
+    oldest: Option<f64>,
+) -> String {
     if ended {
         return "all pods have ended".into();
     }
+    let open = |policy: StreamPolicy| -> Vec<String> {
+        let of_policy = by_kind.iter().filter(|(kind, _)| drain.policy(*kind) == policy);
+        of_policy.filter_map(|(kind, n)| n.filter(|n| *n > 0).map(|n| kind.count(n))).collect()
+    };
+    let leaving = open(StreamPolicy::Reconnect).join(", ");
     match proof {
+        Proof::Proven if !leaving.is_empty() => format!("proven: {leaving} asked to reconnect, nothing else is open"),
         Proof::Proven => "proven: nothing is open".into(),
         Proof::NeverRouted => "proven: nobody was ever sent there".into(),
         Proof::NotProven(missing) => {
-            let open: Vec<String> = by_kind
-                .iter()
-                .filter_map(|(kind, n)| n.filter(|n| *n > 0).map(|n| format!("{n} {}", kind.as_str())))
-                .collect();
-            match open.is_empty() {
-                false => format!("not proven: {} open", open.join(", ")),
-                true => format!("not proven: {}", missing.first().map_or("", String::as_str)),
+            let waited = open(StreamPolicy::Wait);
+            // Each pod's open work is a reason of its own; the count stands for them.
+            let mut rest: Vec<&str> = missing.iter().map(String::as_str).collect();
+            let mut text = String::new();
+            if !waited.is_empty() {
+                rest.retain(|reason| !reason.ends_with(" open in the quiet time"));
+                let oldest = oldest.filter(|age| *age >= 1.0).map(|age| Span::seconds(age as u64).to_string());
+                text = waited.join(", ") + &oldest.map(|age| format!(", oldest {age}")).unwrap_or_default();
+            } else if !rest.is_empty() {
+                rest.remove(0).clone_into(&mut text);
+            }
+            match rest.as_slice() {
+                [] => format!("not proven: {text}"),
+                [one] => format!("not proven: {text}; {one}"),
+                [one, more @ ..] => format!("not proven: {text}; {one}; and {} more", more.len()),
             }
         }
     }

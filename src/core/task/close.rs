@@ -1,6 +1,7 @@
-//! Closing an intent: what the record says afterwards is read off the live objects, not assumed.
+//! What the record says when an intent is announced, and when it is closed: then it is read off the live objects, not
+//! assumed.
 
-use crate::api::{Act, Intent, ReleaseStatus, WaveProgress};
+use crate::api::{Act, Intent, OutcomeRecord, ReleaseStatus, RouteRecord, WaveProgress};
 use crate::core::record::enter;
 use crate::core::scope::Scope;
 use crate::model::{Phase, ResourceKind, Side, Slot, Timestamp, uid_of};
@@ -22,7 +23,8 @@ pub enum Landed {
 /// `all` = every write of the intent has landed.
 pub fn close(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, all: bool, at: Timestamp) {
     status.intent = None;
-    status.unresolved.clear();
+    let is_target = |kind, name: &str| intent.targets.iter().any(|t| t.kind == kind && t.name == name);
+    status.unresolved.retain(|left| !is_target(left.kind, &left.name));
     read_routes(scope, status, intent);
     if !all {
         return;
@@ -42,6 +44,32 @@ pub fn close(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, all
             enter(status, at, Phase::VerifyingBack);
         }
         Act::Rollback => {}
+    }
+}
+
+/// Brings the record in line with what is about to be written.
+pub fn announce(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, routes: &[RouteRecord], at: Timestamp) {
+    match intent.act {
+        Act::Prepare | Act::Arm => {}
+        Act::Install if status.routes.is_empty() => status.routes = routes.to_vec(),
+        Act::Install => {}
+        Act::Shift => {
+            enter(status, at, Phase::Shifting);
+            begin_wave(scope, status, intent.wave, at);
+        }
+        Act::Promote => {
+            enter(status, at, Phase::Promoting);
+            begin_wave(scope, status, intent.wave, at);
+        }
+        Act::Retire if status.phase.is_backward() => enter(status, at, Phase::RetiringNew),
+        Act::Retire => enter(status, at, Phase::RetiringOld),
+        Act::Disarm | Act::Clean => enter(status, at, Phase::Cleaning),
+        Act::Rollback => {
+            enter(status, at, Phase::RollingBack);
+            let outcome = status.outcome.get_or_insert_default();
+            outcome.result = Some(Phase::RolledBack);
+            outcome.rolled_back_at.get_or_insert(at);
+        }
     }
 }
 
@@ -93,4 +121,25 @@ fn read_routes(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent) {
         uid_of(route).clone_into(&mut record.uid);
         record.armed = !is_all_placeholder(route, header, placeholder);
     }
+}
+
+fn begin_wave(scope: &Scope<'_>, status: &mut ReleaseStatus, wave: u32, at: Timestamp) {
+    status.wave = wave;
+    let index = usize::try_from(wave).unwrap_or(0).saturating_sub(1);
+    if let Some(record) = status.waves.get_mut(index)
+        && record.state != WaveProgress::Moving
+    {
+        record.state = WaveProgress::Moving;
+        record.at = Some(at);
+    }
+    let moved: usize = scope
+        .frozen
+        .waves
+        .iter()
+        .zip(&status.waves)
+        .filter(|(_, record)| matches!(record.state, WaveProgress::Moving | WaveProgress::New))
+        .map(|(wave, _)| wave.customers.len())
+        .sum();
+    let outcome: &mut OutcomeRecord = status.outcome.get_or_insert_default();
+    outcome.customers_moved = outcome.customers_moved.max(u32::try_from(moved).unwrap_or(u32::MAX));
 }

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 /// How long to wait before the Release is tried again when it cannot be reached.
 const PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_millis(500);
 
+/// How long objects that cannot be touched are waited for; then the hold says that something may still land there.
+const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(15);
+
 /// A hold under way: the compare-and-swap of `spec.hold`, then touches of everything that may be on its way.
 #[derive(Clone, Debug)]
 pub struct HoldTask {
@@ -24,7 +27,7 @@ enum Stage {
     Writing(OpId),
     Reading(OpId),
     Pausing(Timestamp),
-    Touching(Toucher),
+    Touching(Toucher, Timestamp),
 }
 
 impl HoldTask {
@@ -48,19 +51,19 @@ impl HoldTask {
         match &self.stage {
             Stage::Writing(op) | Stage::Reading(op) => *op == id,
             Stage::Pausing(_) => false,
-            Stage::Touching(toucher) => toucher.waits_for(id),
+            Stage::Touching(toucher, _) => toucher.waits_for(id),
         }
     }
 
     /// Tells whether the hold stands in the Release; then only touches are left.
     pub fn is_written(&self) -> bool {
-        matches!(self.stage, Stage::Touching(_))
+        matches!(self.stage, Stage::Touching(..))
     }
 
     /// Says how far the hold is.
     pub fn progress(&self) -> String {
         match &self.stage {
-            Stage::Touching(toucher) => {
+            Stage::Touching(toucher, _) => {
                 format!("held; fencing off writes that may be on their way: {}", toucher.waiting())
             }
             _ => format!("writing the hold to Release {}", self.release),
@@ -76,7 +79,7 @@ impl HoldTask {
         outcome: Outcome,
         effects: &mut Vec<Effect>,
     ) -> Option<Self> {
-        if let Stage::Touching(toucher) = &mut self.stage {
+        if let Stage::Touching(toucher, _) = &mut self.stage {
             toucher.on_wrote(state, now, id, outcome, effects);
             return self.or_done(state, now);
         }
@@ -108,7 +111,7 @@ impl HoldTask {
         result: Result<Found, ReadFailure>,
         effects: &mut Vec<Effect>,
     ) -> Option<Self> {
-        if let Stage::Touching(toucher) = &mut self.stage {
+        if let Stage::Touching(toucher, _) = &mut self.stage {
             toucher.on_read(state, now, id, result, effects);
             return self.or_done(state, now);
         }
@@ -139,26 +142,33 @@ impl HoldTask {
             Stage::Pausing(until) if now >= *until => {
                 self.stage = Stage::Reading(ask(state, effects, Read::Get(self.target())));
             }
-            Stage::Touching(toucher) => toucher.go(state, now, effects),
+            Stage::Touching(toucher, _) => toucher.go(state, now, effects),
             _ => {}
         }
-        Some(self)
+        self.or_done(state, now)
     }
 
     fn touch(mut self, state: &mut State, now: Timestamp, object: &Value, effects: &mut Vec<Effect>) -> Option<Self> {
         let mut toucher = Toucher::new(read_release(object).status.unresolved);
         toucher.go(state, now, effects);
-        self.stage = Stage::Touching(toucher);
+        self.stage = Stage::Touching(toucher, now + PATIENCE);
         self.or_done(state, now)
     }
 
     fn or_done(self, state: &mut State, now: Timestamp) -> Option<Self> {
-        if matches!(&self.stage, Stage::Touching(toucher) if toucher.is_done()) {
+        let Stage::Touching(toucher, until) = &self.stage else { return Some(self) };
+        if toucher.is_done() {
             state.notice(now, Tone::Warn, format!("held by {}: {}", self.hold.by, self.hold.reason));
             crate::core::order::hold_ended(state, now, Ok(()));
             return None;
         }
-        Some(self)
+        if now < *until {
+            return Some(self);
+        }
+        let left = toucher.waiting();
+        let why = format!("it is held, but {left} cannot be touched: a write that was on its way may still land there");
+        crate::core::order::hold_ended(state, now, Err(why));
+        None
     }
 
     fn target(&self) -> ResourceRef {

@@ -1,21 +1,24 @@
 //! An intent: announced in the Release before anything is written, closed when every write has a definitive answer.
 
 use super::cas::{refused, release_status};
-use super::close::close;
+use super::close::{announce, close};
 use super::compose::{Compose, Fresh, Planned, Trouble, compose};
-use super::settle::SettleTask;
+use super::settle::{Known, SettleTask};
 use super::{CasTask, Flow, Task, ask, send};
-use crate::api::{Act, Hold, Intent, OutcomeRecord, ReleaseStatus, Unresolved, WaveProgress};
-use crate::core::record::{Entry, HoldTest, enter, fence_key, in_words, write_down};
+use crate::api::{Act, Hold, Intent, Unresolved};
+use crate::core::record::{Entry, HoldTest, fence_key, in_words, write_down};
 use crate::core::scope::Scope;
 use crate::core::{Effect, Found, OpId, Read, ReadFailure, State};
-use crate::model::{CustomerId, Direction, Outcome, Phase, ResourceKind, ResourceRef, Side, Timestamp};
+use crate::model::{CustomerId, Direction, Outcome, ResourceKind, ResourceRef, Side, Timestamp};
 use crate::routing::fence_of;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long after it was recorded a forward intent may still be sent, in server time.
 const EXPIRY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+/// The pause after the server has refused a write of a rollback.
+const FORBIDDEN_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// What is to be done, as the planner orders it.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub struct IntentTask {
     fresh: Fresh,
     plan: Compose,
     intent: Option<Intent>,
+    /// What was unresolved before: a refusal of our write says nothing of those before it.
+    left: Vec<Unresolved>,
     group: usize,
     stage: Stage,
 }
@@ -65,7 +70,8 @@ enum Stage {
     Writing {
         waiting: BTreeMap<OpId, ResourceRef>,
         trouble: Option<String>,
-        final_trouble: bool,
+        /// What the server has refused to let this console write.
+        refused: Vec<ResourceRef>,
     },
 }
 
@@ -81,6 +87,7 @@ impl IntentTask {
             fresh: Fresh::new(),
             plan: Compose::default(),
             intent: None,
+            left: Vec::new(),
             group: 0,
             stage: Stage::Reading { waiting: BTreeMap::new(), then: Vec::new() },
         };
@@ -231,10 +238,15 @@ impl IntentTask {
             hold_found: self.order.hold_found.clone(),
         };
         let mut status = scope.status().clone();
-        status.unresolved = planned()
-            .map(|p| Unresolved { kind: p.record.kind, name: p.target.name.clone(), uid: p.record.uid.clone() })
-            .collect();
-        announce(&scope, &mut status, &intent, &self.plan, at);
+        // What could not be touched before stays unresolved beside it.
+        self.left.clone_from(&status.unresolved);
+        status.unresolved.retain(|left| !planned().any(|p| p.target.kind == left.kind && p.target.name == left.name));
+        status.unresolved.extend(planned().map(|p| Unresolved {
+            kind: p.record.kind,
+            name: p.target.name.clone(),
+            uid: p.record.uid.clone(),
+        }));
+        announce(&scope, &mut status, &intent, &self.plan.routes, at);
         if !self.order.forced_on.is_empty() {
             status.outcome.get_or_insert_default().forced_on.clone_from(&self.order.forced_on);
         }
@@ -309,10 +321,10 @@ impl IntentTask {
     fn write(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
         let expired = self.intent.as_ref().and_then(|i| i.not_after).is_some_and(|end| state.server_now(now) >= end);
         if expired {
-            return settle(state, now, "it expired before it was sent", effects);
+            return settle(state, now, "it expired before it was sent", &Known::default(), effects);
         }
         if let Some(why) = self.stopped(state) {
-            return settle(state, now, why, effects);
+            return settle(state, now, why, &Known::default(), effects);
         }
         let Some(group) = self.plan.groups.get(self.group).cloned() else {
             return self.close(state, now, effects);
@@ -320,7 +332,7 @@ impl IntentTask {
         let direction = self.order.direction;
         let waiting =
             group.into_iter().map(|p| (send(state, effects, direction, &p.target, p.verb, false), p.target)).collect();
-        self.stage = Stage::Writing { waiting, trouble: None, final_trouble: false };
+        self.stage = Stage::Writing { waiting, trouble: None, refused: Vec::new() };
         Flow::Wait(Task::Intent(self))
     }
 
@@ -332,7 +344,7 @@ impl IntentTask {
         outcome: Outcome,
         effects: &mut Vec<Effect>,
     ) -> Flow {
-        let Stage::Writing { waiting, trouble, final_trouble } = &mut self.stage else {
+        let Stage::Writing { waiting, trouble, refused: forbidden } = &mut self.stage else {
             return Flow::Wait(Task::Intent(self));
         };
         let Some(target) = waiting.remove(&id) else { return Flow::Wait(Task::Intent(self)) };
@@ -348,22 +360,29 @@ impl IntentTask {
                 state.world.forget(&target);
             }
             Outcome::NotApplied(rejection) => {
-                // A rollback is never given up.
-                *final_trouble |= !rejection.is_precondition() && self.order.direction == Direction::Forward;
                 *trouble = Some(refused(&target, &rejection));
+                if !rejection.is_precondition() {
+                    forbidden.push(target);
+                }
             }
             Outcome::Unknown(why) => *trouble = Some(format!("the outcome of writing {target} is unknown: {why}")),
         }
         if !waiting.is_empty() {
             return Flow::Wait(Task::Intent(self));
         }
-        let (trouble, is_final) = (trouble.clone(), *final_trouble);
+        let (trouble, forbidden) = (trouble.take(), std::mem::take(forbidden));
         if let Some(why) = trouble {
-            if is_final {
+            // A rollback is never given up.
+            if !forbidden.is_empty() && self.order.direction == Direction::Forward {
                 state.notice(now, crate::core::Tone::Bad, why.clone());
                 crate::core::order::give_up(state, &why);
             }
-            return settle(state, now, &why, effects);
+            if !forbidden.is_empty() {
+                // It is tried again, but a right that is missing does not come in half a second.
+                state.pause = Some(now + FORBIDDEN_PAUSE);
+            }
+            let known = Known { refused: forbidden, left: std::mem::take(&mut self.left) };
+            return settle(state, now, &why, &known, effects);
         }
         self.group += 1;
         self.write(state, now, effects)
@@ -406,8 +425,8 @@ impl IntentTask {
     }
 }
 
-fn settle(state: &mut State, now: Timestamp, why: &str, effects: &mut Vec<Effect>) -> Flow {
-    match SettleTask::begin(state, now, why.to_owned(), effects) {
+fn settle(state: &mut State, now: Timestamp, why: &str, known: &Known, effects: &mut Vec<Effect>) -> Flow {
+    match SettleTask::begin(state, now, why.to_owned(), known, effects) {
         Some(task) => Flow::Wait(Task::Settle(Box::new(task))),
         None => Flow::Failed(why.to_owned()),
     }
@@ -425,51 +444,4 @@ fn objects(scope: &Scope<'_>, act: Act) -> (Vec<ResourceRef>, Vec<ResourceRef>) 
         first.extend([deployment(Side::Old), deployment(Side::New)]);
     }
     (first, vec![route(&component.route)])
-}
-
-/// Brings the record in line with what is about to be written.
-fn announce(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, plan: &Compose, at: Timestamp) {
-    match intent.act {
-        Act::Prepare | Act::Arm => {}
-        Act::Install if status.routes.is_empty() => status.routes.clone_from(&plan.routes),
-        Act::Install => {}
-        Act::Shift => {
-            enter(status, at, Phase::Shifting);
-            begin_wave(scope, status, intent.wave, at);
-        }
-        Act::Promote => {
-            enter(status, at, Phase::Promoting);
-            begin_wave(scope, status, intent.wave, at);
-        }
-        Act::Retire if status.phase.is_backward() => enter(status, at, Phase::RetiringNew),
-        Act::Retire => enter(status, at, Phase::RetiringOld),
-        Act::Disarm | Act::Clean => enter(status, at, Phase::Cleaning),
-        Act::Rollback => {
-            enter(status, at, Phase::RollingBack);
-            let outcome = status.outcome.get_or_insert_default();
-            outcome.result = Some(Phase::RolledBack);
-            outcome.rolled_back_at.get_or_insert(at);
-        }
-    }
-}
-
-fn begin_wave(scope: &Scope<'_>, status: &mut ReleaseStatus, wave: u32, at: Timestamp) {
-    status.wave = wave;
-    let index = usize::try_from(wave).unwrap_or(0).saturating_sub(1);
-    if let Some(record) = status.waves.get_mut(index)
-        && record.state != WaveProgress::Moving
-    {
-        record.state = WaveProgress::Moving;
-        record.at = Some(at);
-    }
-    let moved: usize = scope
-        .frozen
-        .waves
-        .iter()
-        .zip(&status.waves)
-        .filter(|(_, record)| matches!(record.state, WaveProgress::Moving | WaveProgress::New))
-        .map(|(wave, _)| wave.customers.len())
-        .sum();
-    let outcome: &mut OutcomeRecord = status.outcome.get_or_insert_default();
-    outcome.customers_moved = outcome.customers_moved.max(u32::try_from(moved).unwrap_or(u32::MAX));
 }

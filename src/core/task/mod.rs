@@ -1,6 +1,7 @@
 //! What a console writes, one thing at a time: each task is a small state machine fed with outcomes.
 
 mod cas;
+mod cleanup;
 mod close;
 mod compose;
 mod hold;
@@ -12,13 +13,14 @@ mod start;
 mod touch;
 
 pub use cas::{CasTask, release_status, release_with};
+pub use cleanup::CleanupTask;
 pub use close::{everything_is_old, wave_is_at};
 pub use compose::live_undo;
 pub use hold::HoldTask;
 pub use intent::{IntentTask, Order};
 pub use overflow::{JOURNAL, OverflowTask};
 pub use resume::ResumeTask;
-pub use settle::SettleTask;
+pub use settle::{Known, SettleTask};
 pub use start::StartTask;
 
 use super::{Effect, Found, OpId, Read, ReadFailure, State, Verb, Write};
@@ -44,6 +46,8 @@ pub enum Task {
     Resume(Box<ResumeTask>),
     /// Move old records of the journal out of the Release.
     Overflow(OverflowTask),
+    /// Delete what ended releases have left behind.
+    Cleanup(Box<CleanupTask>),
 }
 
 /// Whether a task goes on.
@@ -104,6 +108,7 @@ pub fn on_wrote(state: &mut State, now: Timestamp, id: OpId, outcome: Outcome, e
         Task::Settle(task) => task.on_wrote(state, now, id, outcome, effects),
         Task::Resume(task) => task.on_wrote(state, now, id, outcome, effects),
         Task::Overflow(task) => task.on_wrote(state, id, outcome, effects),
+        Task::Cleanup(task) => task.on_wrote(state, now, id, outcome, effects),
     };
     super::order::after(state, now, flow);
 }
@@ -127,6 +132,7 @@ pub fn on_read(
         Task::Intent(task) => task.on_read(state, now, id, result, effects),
         Task::Settle(task) => task.on_read(state, now, id, result, effects),
         Task::Resume(task) => task.on_read(state, now, id, result, effects),
+        Task::Cleanup(task) => task.on_read(state, now, id, result, effects),
         // It reads nothing.
         Task::Overflow(task) => Flow::Wait(Task::Overflow(task)),
     };

@@ -221,6 +221,7 @@ impl StartTask {
         let mut status = ReleaseStatus {
             waves: frozen.waves.iter().map(|_| WaveRecord::default()).collect(),
             driver: Some(driver),
+            started: Some(at),
             ..release.status.clone()
         };
         enter(&mut status, at, Phase::Preparing);

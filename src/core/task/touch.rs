@@ -114,6 +114,12 @@ impl Toucher {
         open.join(", ")
     }
 
+    /// Gives up every object that has not answered yet, and returns these with what kept them.
+    pub fn give_up(&mut self) -> Vec<(Unresolved, String)> {
+        let open = self.items.extract_if(.., |item| item.stage != Stage::Done);
+        open.map(|item| (item.target, item.trouble)).collect()
+    }
+
     /// Reads what is not being read yet, and what has paused long enough.
     pub fn go(&mut self, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
         for item in &mut self.items {

@@ -1,14 +1,16 @@
 //! What the small cluster begins with.
 
-use crate::model::ResourceKind;
+use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
+use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A pod that runs and is ready.
-pub fn pod(name: &str, slot: &str) -> Value {
+pub fn pod(name: &str, slot: &str, now: Timestamp) -> Value {
     json!({
         "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
         "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
-            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": {} } }] },
+            "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": { "startedAt": now.to_string() } } }] },
     })
 }
 
@@ -19,6 +21,12 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
             "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
     })
+}
+
+/// The component of its plan.
+pub fn component() -> Component {
+    let pair = |name: &str| SlotPair { deployment: name.into(), service: name.into() };
+    Component { name: "web".into(), route: "shop".into(), a: pair("shop-a"), b: pair("shop-b") }
 }
 
 /// The objects of the small cluster.
@@ -56,15 +64,56 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
     ]
 }
 
-/// What is wrong with a slot.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a survey of the small cluster finds: its one Gateway, of a class that some stranger serves, and these policies.
+pub fn survey(request: &SurveyRequest, policies: &[Value]) -> Survey {
+    let is_true = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": 1 });
+    let gateway = json!({
+        "metadata": { "name": "web", "namespace": "shop", "generation": 1 },
+        "spec": { "gatewayClassName": "test" },
+        "status": { "conditions": [is_true("Accepted"), is_true("Programmed")] },
+    });
+    let class = json!({
+        "metadata": { "name": "test", "generation": 1 }, "spec": { "controllerName": "test" },
+        "status": { "conditions": [is_true("Accepted")] },
+    });
+    let of = |name: &crate::core::ObjectName| GatewaySurvey {
+        name: name.clone(),
+        gateway: Answer::Value(gateway.clone()),
+        class: Answer::Value(class.clone()),
+        parameters: Vec::new(),
+    };
+    Survey {
+        gateways: request.gateways.iter().map(of).collect(),
+        definitions: Answer::Value(()),
+        policies: vec![PolicySurvey {
+            group: "policies.example".into(),
+            kind: "SecurityPolicy".into(),
+            plural: "securitypolicies".into(),
+            namespace: "shop".into(),
+            objects: Answer::Value(policies.to_vec()),
+        }],
+        budgets: Answer::Value(Vec::new()),
+        scaled_objects: Answer::NotServed,
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, Default)]
 pub struct Ill {
-    /// Its scrapes fail.
-    pub down: Option<crate::model::Slot>,
-    /// Requests go on starting there, whatever the routes say.
-    pub stray: Option<crate::model::Slot>,
-    /// Its pods are not ready.
-    pub unready: Option<crate::model::Slot>,
+    /// The scrapes of this slot fail.
+    pub down: Option<Slot>,
+    /// Requests go on starting on this slot, whatever the routes say.
+    pub stray: Option<Slot>,
+    /// The pods of this slot are not ready.
+    pub unready: Option<Slot>,
+    /// These slots do not count requests at their start.
+    pub uncounted: BTreeSet<Slot>,
+    /// These slots do not count requests at their end.
+    pub unfinished: BTreeSet<Slot>,
+    /// Nobody sends anything.
+    pub silent: bool,
+    /// The pods of this slot do not end when they are taken away.
+    pub lingers: Option<Slot>,
 }
 
 /// Makes the status of a route that the gateway has accepted.
@@ -73,7 +122,7 @@ pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
         |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
     let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
     if lacks_endpoints {
-        conditions.push(condition(crate::routing::NO_ENDPOINTS, "False"));
+        conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }
     json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }

@@ -47,6 +47,19 @@ impl Rights {
     }
 }
 
+impl Rights {
+    /// Returns them as RBAC rules over all groups.
+    fn rules(&self) -> Vec<Value> {
+        let rule =
+            |verbs: &Value, resources: &Value| json!({ "verbs": verbs, "apiGroups": ["*"], "resources": resources });
+        match self {
+            Self::All => vec![rule(&json!(["*"]), &json!(["*"]))],
+            Self::Read => vec![rule(&json!(["get", "list", "watch"]), &json!(["*"]))],
+            Self::Only(grants) => grants.iter().map(|g| rule(&json!(g.verbs), &json!(g.resources))).collect(),
+        }
+    }
+}
+
 impl Account {
     /// Refuses what the account may not do.
     ///
@@ -102,6 +115,12 @@ impl Account {
                 body["kind"] = json!("SelfSubjectAccessReview");
                 body["status"] = json!({ "allowed": allowed });
             }
+            "selfsubjectrulesreviews" => {
+                body["apiVersion"] = json!("authorization.k8s.io/v1");
+                body["kind"] = json!("SelfSubjectRulesReview");
+                body["status"] =
+                    json!({ "resourceRules": self.rights.rules(), "nonResourceRules": [], "incomplete": false });
+            }
             _ => return None,
         }
         Some(body)
@@ -112,7 +131,8 @@ impl Account {
 pub fn is_review(group: &str, plural: &str) -> bool {
     matches!(
         (group, plural),
-        ("authentication.k8s.io", "selfsubjectreviews") | ("authorization.k8s.io", "selfsubjectaccessreviews")
+        ("authentication.k8s.io", "selfsubjectreviews")
+            | ("authorization.k8s.io", "selfsubjectaccessreviews" | "selfsubjectrulesreviews")
     ) && resources::find(group, "v1", plural).is_none()
 }
 

@@ -15,6 +15,7 @@ const MAX_ANNOTATIONS: usize = 262_144;
 pub fn default(resource: &Resource, object: &mut Value, entropy: &mut Entropy) {
     object["apiVersion"] = json!(resource.api_version());
     object["kind"] = json!(resource.kind);
+    drop_empty(&mut object["metadata"]);
     match resource.plural {
         "deployments" => default_deployment(object),
         "replicasets" => {
@@ -98,6 +99,7 @@ fn decode(resource: &Resource, object: &Value) -> Result<(), String> {
         "configmaps" => typed::<core::v1::ConfigMap>(object),
         "events" => typed::<core::v1::Event>(object),
         "namespaces" => typed::<core::v1::Namespace>(object),
+        "nodes" => typed::<core::v1::Node>(object),
         "endpointslices" => typed::<discovery::v1::EndpointSlice>(object),
         "horizontalpodautoscalers" => typed::<autoscaling::v2::HorizontalPodAutoscaler>(object),
         "leases" => typed::<coordination::v1::Lease>(object),
@@ -203,6 +205,22 @@ fn default_service(object: &mut Value, entropy: &mut Entropy) {
     for port in spec["ports"].as_array_mut().into_iter().flatten() {
         let number = port["port"].clone();
         fill(port, &json!({ "protocol": "TCP", "targetPort": number }));
+    }
+}
+
+/// Empty maps and lists of the metadata are not stored.
+fn drop_empty(metadata: &mut Value) {
+    let Some(fields) = metadata.as_object_mut() else { return };
+    for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let is_empty = match fields.get(name) {
+            Some(Value::Object(map)) => map.is_empty(),
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(Value::Null) => true,
+            _ => false,
+        };
+        if is_empty {
+            fields.remove(name);
+        }
     }
 }
 

@@ -1,10 +1,21 @@
 //! What clients ask before anything else: version, groups, resources, and enough OpenAPI for `kubectl apply`.
 
 use super::resources::{ALL, Resource};
+use super::schemas;
 use serde_json::{Value, json};
 
 /// The content type of aggregated discovery.
 pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// Group, version and kind.
+type Gvk = (&'static str, &'static str, &'static str);
+
+/// The reviews of oneself: group, plural, kind.
+const REVIEWS: [(&str, &str, &str); 3] = [
+    ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+];
 
 const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
@@ -75,25 +86,40 @@ fn resources(group: &str, version: &str) -> Value {
     for r in members(group, version) {
         list.push(json!({
             "name": r.plural, "singularName": r.singular, "namespaced": r.namespaced, "kind": r.kind,
-            "verbs": VERBS, "shortNames": r.short,
+            "verbs": VERBS, "shortNames": r.short, "categories": categories(r),
         }));
-        if r.status {
+        for (sub, kind, verbs) in subresources(r) {
             list.push(json!({
-                "name": format!("{}/status", r.plural), "singularName": "", "namespaced": r.namespaced, "kind": r.kind,
-                "verbs": ["get", "patch", "update"],
+                "name": format!("{}/{sub}", r.plural), "singularName": "", "namespaced": r.namespaced,
+                "group": kind.0, "version": kind.1, "kind": kind.2, "verbs": verbs,
             }));
         }
     }
-    let review = match group {
-        "authentication.k8s.io" => Some(("selfsubjectreviews", "SelfSubjectReview")),
-        "authorization.k8s.io" => Some(("selfsubjectaccessreviews", "SelfSubjectAccessReview")),
-        _ => None,
-    };
-    list.extend(review.map(|(name, kind)| {
+    list.extend(REVIEWS.iter().filter(|(of, ..)| *of == group).map(|(_, name, kind)| {
         json!({ "name": name, "singularName": "", "namespaced": false, "kind": kind, "verbs": ["create"] })
     }));
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list })
+}
+
+fn categories(resource: &Resource) -> &'static [&'static str] {
+    if resource.is_in_all() { &["all"] } else { &[] }
+}
+
+/// The subresources of a resource: name, `(group, version, kind)` of what they answer, verbs.
+fn subresources(r: &Resource) -> Vec<(&'static str, Gvk, &'static [&'static str])> {
+    let write: &[&str] = &["get", "patch", "update"];
+    let mut list = Vec::new();
+    if r.status {
+        list.push(("status", (r.group, r.version, r.kind), write));
+    }
+    if r.scales() {
+        list.push(("scale", ("autoscaling", "v1", "Scale"), write));
+    }
+    if r.has("log") {
+        list.push(("log", (r.group, r.version, r.kind), &["get"]));
+    }
+    list
 }
 
 fn aggregate(core: bool) -> Value {
@@ -104,12 +130,17 @@ fn aggregate(core: bool) -> Value {
             let resources: Vec<Value> = members(g, v)
                 .map(|r| {
                     let kind = json!({ "group": r.group, "version": r.version, "kind": r.kind });
-                    let status =
-                        json!([{ "subresource": "status", "responseKind": kind, "verbs": ["get", "patch", "update"] }]);
+                    let below: Vec<Value> = subresources(r)
+                        .into_iter()
+                        .map(|(sub, (group, version, kind), verbs)| {
+                            let kind = json!({ "group": group, "version": version, "kind": kind });
+                            json!({ "subresource": sub, "responseKind": kind, "verbs": verbs })
+                        })
+                        .collect();
                     json!({
                         "resource": r.plural, "responseKind": kind, "singularResource": r.singular, "verbs": VERBS,
                         "scope": if r.namespaced { "Namespaced" } else { "Cluster" }, "shortNames": r.short,
-                        "subresources": if r.status { status } else { json!([]) },
+                        "categories": categories(r), "subresources": below,
                     })
                 })
                 .collect();
@@ -122,7 +153,8 @@ fn aggregate(core: bool) -> Value {
     json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items })
 }
 
-/// kubectl only looks whether a PATCH knows `fieldValidation` and `dryRun`.
+/// kubectl looks whether a PATCH knows `fieldValidation` and `dryRun`, and `explain` reads the schemas; those of built-in
+/// kinds are not described.
 fn openapi(group: &str, version: &str) -> Value {
     let parameter = |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
     let paths: serde_json::Map<String, Value> = members(group, version)
@@ -136,7 +168,21 @@ fn openapi(group: &str, version: &str) -> Value {
             (format!("{}{scope}/{}/{{name}}", r.prefix(), r.plural), json!({ "patch": patch }))
         })
         .collect();
-    json!({ "openapi": "3.0.0", "info": { "title": "Kubernetes", "version": "v1.37.2" }, "paths": paths })
+    let schemas: serde_json::Map<String, Value> = members(group, version)
+        .map(|r| {
+            let mut schema = schemas::schema(r).cloned().unwrap_or_else(|| {
+                json!({ "type": "object", "description": format!("{} is not described by the embedded cluster.", r.kind) })
+            });
+            schema["x-kubernetes-group-version-kind"] =
+                json!([{ "group": r.group, "version": r.version, "kind": r.kind }]);
+            let group = if r.group.is_empty() { "core" } else { r.group };
+            (format!("{group}.{}.{}", r.version, r.kind), schema)
+        })
+        .collect();
+    json!({
+        "openapi": "3.0.0", "info": { "title": "Kubernetes", "version": "v1.37.2" }, "paths": paths,
+        "components": { "schemas": schemas },
+    })
 }
 
 #[cfg(test)]

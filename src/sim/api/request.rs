@@ -97,7 +97,7 @@ fn address(group: &str, version: &str, namespace: &str, rest: &[&str]) -> Option
         (true, false) | (false, true) => true,
         (false, false) => false,
     };
-    let known = sub.is_empty() || (sub == "status" && resource.status);
+    let known = sub.is_empty() || resource.has(sub);
     (fits && known).then(|| {
         Place::Objects(Address {
             resource,

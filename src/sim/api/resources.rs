@@ -85,6 +85,26 @@ impl Resource {
         qualify(self.kind, self.group)
     }
 
+    /// Tells whether `/scale` reads and writes its replicas.
+    pub fn scales(&self) -> bool {
+        matches!(self.plural, "deployments" | "replicasets")
+    }
+
+    /// Tells whether it has this subresource.
+    pub fn has(&self, sub: &str) -> bool {
+        match sub {
+            "status" => self.status,
+            "scale" => self.scales(),
+            "log" => self.plural == "pods",
+            _ => false,
+        }
+    }
+
+    /// Tells whether `kubectl get all` shows it.
+    pub fn is_in_all(&self) -> bool {
+        matches!(self.plural, "pods" | "services" | "deployments" | "replicasets" | "horizontalpodautoscalers")
+    }
+
     /// Returns the path prefix of its group and version: `/api/v1` or `/apis/GROUP/VERSION`.
     pub fn prefix(&self) -> String {
         if self.group.is_empty() {
@@ -102,6 +122,7 @@ impl PartialEq for Resource {
 }
 
 const GATEWAY: &str = "gateway.networking.k8s.io";
+const VENDOR: &str = "gateway.envoyproxy.io";
 
 /// RolloutPlans.
 pub static PLANS: Resource =
@@ -136,6 +157,8 @@ pub static CONFIG_MAPS: Resource =
 /// Namespaces.
 pub static NAMESPACES: Resource =
     Resource::new("", "v1", ["namespaces", "namespace", "Namespace"]).short(&["ns"]).global().ungenerated();
+/// Nodes.
+pub static NODES: Resource = Resource::new("", "v1", ["nodes", "node", "Node"]).short(&["no"]).global().ungenerated();
 /// Events.
 pub static EVENTS: Resource = Resource::new("", "v1", ["events", "event", "Event"]).short(&["ev"]).plain();
 /// EndpointSlices.
@@ -166,11 +189,27 @@ pub static DEFINITIONS: Resource = Resource::new(
 .short(&["crd"])
 .global();
 
+/// SecurityPolicies, one vendor's policies on routes. The embedded gateway does not act on them; a console looks for them.
+pub static SECURITY_POLICIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["securitypolicies", "securitypolicy", "SecurityPolicy"]).short(&["sp"]).custom();
+/// BackendTrafficPolicies.
+pub static TRAFFIC_POLICIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["backendtrafficpolicies", "backendtrafficpolicy", "BackendTrafficPolicy"])
+        .short(&["btp"])
+        .custom();
+/// EnvoyProxies, the parameters of that vendor's GatewayClasses and Gateways.
+pub static PROXIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["envoyproxies", "envoyproxy", "EnvoyProxy"]).short(&["eproxy"]).custom();
+/// ScaledObjects of KEDA. Nothing scales by them here.
+pub static SCALED_OBJECTS: Resource =
+    Resource::new("keda.sh", "v1alpha1", ["scaledobjects", "scaledobject", "ScaledObject"]).short(&["so"]).custom();
+
 /// Every resource, the core group first.
-pub static ALL: [&Resource; 17] = [
+pub static ALL: [&Resource; 22] = [
     &CONFIG_MAPS,
     &EVENTS,
     &NAMESPACES,
+    &NODES,
     &PODS,
     &SERVICES,
     &DEFINITIONS,
@@ -185,6 +224,10 @@ pub static ALL: [&Resource; 17] = [
     &PLANS,
     &RELEASES,
     &BUDGETS,
+    &SECURITY_POLICIES,
+    &TRAFFIC_POLICIES,
+    &PROXIES,
+    &SCALED_OBJECTS,
 ];
 
 /// Finds a resource by its path.

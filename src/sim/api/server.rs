@@ -5,8 +5,10 @@ use super::discovery;
 use super::failure::Failure;
 use super::faults::{Disturbance, Faults};
 use super::patch::{PatchKind, read_body};
+use super::protobuf;
 use super::request::{Address, Place, Query, locate};
 use super::resources::{self, SERVICES};
+use super::scale;
 use super::select::Selection;
 use super::store::Store;
 use super::table;
@@ -125,7 +127,14 @@ impl Server {
         }
         match locate(path).ok_or_else(Failure::no_such_path)? {
             Place::Review(_, plural) if incoming.method == Method::POST => {
-                let review = incoming.account.review(&plural, json_body(incoming)?);
+                let content = text_header(&incoming.headers, header::CONTENT_TYPE);
+                // kubectl asks what it may do in protobuf, and reads the answer as JSON.
+                let asked = match content.contains("protobuf") {
+                    true => protobuf::review(&plural, &incoming.body)
+                        .ok_or_else(|| Failure::bad_request("the review cannot be read as protobuf"))?,
+                    false => json_body(incoming)?,
+                };
+                let review = incoming.account.review(&plural, asked);
                 Ok(json_reply(201, &review.ok_or_else(Failure::no_such_path)?))
             }
             Place::Review(..) => Err(Failure::method_not_allowed()),
@@ -156,6 +165,9 @@ impl Server {
                 return Err(Failure::bad_request(format!("invalid dryRun {other:?}: the one allowed value is All")));
             }
         };
+        if at.sub == "log" {
+            return self.log(at, verb);
+        }
         let part = if at.sub == "status" { Part::Status } else { Part::Main };
         let target = Target { resource: at.resource, namespace: &at.namespace, name: &at.name, part, dry_run };
         match verb {
@@ -164,7 +176,20 @@ impl Server {
             "get" => {
                 let found = self.store.get(at.resource, &at.namespace, &at.name);
                 let object = found.ok_or_else(|| Failure::not_found(at.resource, &at.name))?;
+                if at.sub == "scale" {
+                    return Ok(json_reply(200, &scale::of(&object)));
+                }
                 Ok(self.shown(incoming, at, 200, &object))
+            }
+            "delete" if !at.sub.is_empty() => Err(Failure::method_not_allowed()),
+            "update" if at.sub == "scale" => {
+                let object = scale::replace(&self.store, target, &json_body(incoming)?)?;
+                Ok(json_reply(200, &object))
+            }
+            "patch" if at.sub == "scale" => {
+                let kind = patch_kind(incoming, at)?;
+                let object = scale::patch(&self.store, target, kind, &read_body(kind, &incoming.body)?)?;
+                Ok(json_reply(200, &object))
             }
             "create" if at.resource.namespaced && at.namespace.is_empty() => Err(Failure::method_not_allowed()),
             "create" => {
@@ -273,6 +298,18 @@ impl Server {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
         });
         Ok(json_reply(200, &status))
+    }
+
+    /// The log of a pod, which is one line: no process runs behind it.
+    fn log(&self, at: &Address, verb: &str) -> Result<Response, Failure> {
+        if verb != "get" {
+            return Err(Failure::method_not_allowed());
+        }
+        let found = self.store.get(at.resource, &at.namespace, &at.name);
+        found.ok_or_else(|| Failure::not_found(at.resource, &at.name))?;
+        let mut response = Response::new(Body::from("pods of the embedded cluster are simulated and write no log\n"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Ok(response)
     }
 
     /// The proxy of a Service; only the metrics source has somebody who answers.

@@ -2,7 +2,7 @@
 
 use super::resources::Resource;
 use super::schemas;
-use crate::model::{Span, Timestamp};
+use crate::model::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -69,12 +69,23 @@ fn columns(resource: &Resource) -> Vec<Column> {
         return columns;
     }
     columns.extend(match resource.plural {
-        "pods" => vec![text("Ready", ready_containers), text("Status", pod_status), text("Restarts", restarts)],
+        "pods" => vec![
+            text("Ready", ready_containers),
+            text("Status", pod_status),
+            text("Restarts", restarts),
+            wide(path("IP", ".status.podIP")),
+            wide(path("Node", ".spec.nodeName")),
+            wide(text("Nominated Node", |_| "<none>".into())),
+            wide(text("Readiness Gates", |_| "<none>".into())),
+        ],
+        "nodes" => vec![text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into())],
         "deployments" => vec![
             text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
             text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
             text("Available", |d| count(&d["status"]["availableReplicas"])),
+            wide(text("Containers", |d| joined(&d["spec"]["template"]["spec"]["containers"], |c| plain(&c["name"])))),
             wide(text("Images", images)),
+            wide(text("Selector", |d| labels(&d["spec"]["selector"]["matchLabels"]))),
         ],
         "replicasets" => vec![
             text("Desired", |r| count(&r["spec"]["replicas"])),
@@ -84,7 +95,9 @@ fn columns(resource: &Resource) -> Vec<Column> {
         "services" => vec![
             path("Type", ".spec.type"),
             path("Cluster-IP", ".spec.clusterIP"),
+            text("External-IP", |_| "<none>".into()),
             text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
+            wide(text("Selector", |s| labels(&s["spec"]["selector"]))),
         ],
         "configmaps" => vec![text("Data", |c| c["data"].as_object().map_or(0, serde_json::Map::len).to_string())],
         "namespaces" => vec![path("Status", ".status.phase")],
@@ -112,7 +125,9 @@ fn columns(resource: &Resource) -> Vec<Column> {
         "events" => vec![path("Type", ".type"), path("Reason", ".reason"), path("Message", ".message")],
         _ => Vec::new(),
     });
-    columns.push(Column { name: "Age".into(), wide: false, cell: Cell::Age(".metadata.creationTimestamp".into()) });
+    let last = columns.iter().position(|column| column.wide).unwrap_or(columns.len());
+    let age = Cell::Age(".metadata.creationTimestamp".into());
+    columns.insert(last, Column { name: "Age".into(), wide: false, cell: age });
     columns
 }
 
@@ -127,9 +142,31 @@ fn cell(cell: &Cell, object: &Value, now: Timestamp) -> Value {
     }
 }
 
+/// A time as kubectl prints it: two units at most, the second one only while the first is small.
 fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(since).as_secs().max(0);
-    Span::seconds(seconds.unsigned_abs()).to_string()
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |first: i64, unit: &str, second: i64, small: &str| match second {
+        0 => format!("{first}{unit}"),
+        _ => format!("{first}{unit}{second}{small}"),
+    };
+    match seconds {
+        ..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        _ if days < 730 => format!("{days}d"),
+        _ if days < 2920 => two(days / 365, "y", days % 365, "d"),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+fn labels(map: &Value) -> String {
+    let pairs = map.as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", plain(v)));
+    let text = pairs.collect::<Vec<_>>().join(",");
+    if text.is_empty() { "<none>".into() } else { text }
 }
 
 /// Follows the simple JSONPaths of printer columns: names and indexes.
@@ -205,7 +242,7 @@ mod tests {
         let release = json!({"metadata": {"name": "r", "creationTimestamp": "2026-11-23T10:00:00Z"},
             "spec": {"version": "4.12.0", "hold": {"by": "dana"}}, "status": {"phase": "Baking", "wave": 2}});
         let table = table(&RELEASES, &[&release], "7", now);
-        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m07s"]));
+        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m7s"]));
         assert_eq!(table["metadata"]["resourceVersion"], "7");
     }
 
@@ -214,7 +251,20 @@ mod tests {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {"phase": "Pending",
             "containerStatuses": [{"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
         let table = table(&PODS, &[&pod], "", Timestamp::UNIX_EPOCH);
-        assert_eq!(table["rows"][0]["cells"], json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>"]));
+        assert_eq!(
+            table["rows"][0]["cells"],
+            json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>", "", "", "<none>", "<none>"])
+        );
+    }
+
+    #[test]
+    fn ages_are_written_as_kubectl_writes_them() {
+        let told = |seconds: i64| age(Timestamp::UNIX_EPOCH, Timestamp::from_second(seconds).unwrap());
+        let day = 86_400;
+        let times =
+            [0, 119, 120, 307, 600, 10_799, 10_800, 11_100, 28_800, 2 * day, 9 * day + 1, 800 * day, 3000 * day];
+        let words = ["0s", "119s", "2m", "5m7s", "10m", "179m", "3h", "3h5m", "8h", "2d", "9d", "2y70d", "8y"];
+        assert_eq!(times.map(told), words);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::api::resources::{DEPLOYMENTS, ENDPOINT_SLICES, PODS, REPLICA_SETS, SE
 use super::wire::Traffic;
 use node::Node;
 
+pub use node::{ADDRESS, NODE};
 pub use owner::{namespace_of, set_condition};
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The one node's name.
-const NODE: &str = "embedded-0";
+pub const NODE: &str = "embedded-0";
+/// Its address.
+pub const ADDRESS: &str = "10.240.0.4";
 /// How often the node looks whether a terminating pod has finished its work.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The exit code of a process that ended by SIGKILL.
@@ -210,8 +212,8 @@ impl Node {
             object["spec"]["nodeName"] = json!(NODE);
             let status = &mut object["status"];
             status["phase"] = json!("Pending");
-            status["hostIP"] = json!("10.240.0.4");
-            status["hostIPs"] = json!([{ "ip": "10.240.0.4" }]);
+            status["hostIP"] = json!(ADDRESS);
+            status["hostIPs"] = json!([{ "ip": ADDRESS }]);
             status["podIP"] = json!(address);
             status["podIPs"] = json!([{ "ip": address }]);
             status["startTime"] = json!(now);

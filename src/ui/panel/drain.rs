@@ -105,7 +105,7 @@ fn numbers(scene: &Scene, is_roomy: bool) -> Vec<Piece> {
 }
 
 fn headline(scene: &Scene) -> Piece {
-    let DrainRow { side, in_use, proven, headline, missing, .. } = &scene.view.drain;
+    let DrainRow { side, in_use, proven, headline, .. } = &scene.view.drain;
     if side.is_none() {
         return scene.ink.role(Role::Dim, " no version is being left");
     }
@@ -113,11 +113,10 @@ fn headline(scene: &Scene) -> Piece {
         return scene.ink.role(Role::Dim, &format!(" {headline}"));
     }
     let role = if *proven { Role::Ok } else { Role::Drain };
-    let more = if missing.len() > 1 { format!(" (+{})", missing.len() - 1) } else { String::new() };
     // The title says whether it is proven.
     let text = headline.trim_start_matches("not proven: ").trim_start_matches("proven: ");
     let text = if text.is_empty() { num::UNKNOWN } else { text };
-    scene.ink.role(role, &format!(" {} {text}{more}", scene.ink.glyph(role)))
+    scene.ink.role(role, &format!(" {} {text}", scene.ink.glyph(role)))
 }
 
 /// Says whether the proof holds; nothing that is not proven may look like zero.

@@ -449,3 +449,27 @@ fn a_word_with_the_hold_key_in_it_can_still_be_typed() {
     desk.text("hamburg");
     assert_eq!(desk.press("enter"), run(NEXT, "m1"));
 }
+
+#[test]
+fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
+    let mut desk = Desk::new(views::baking());
+    desk.confirm = Confirm::Yes;
+    let round_trip = crate::ui::RoundTrip::default();
+    round_trip.learn(700);
+    desk.ui = console(false).over(round_trip.clone());
+    desk.press("R");
+    desk.draw();
+    desk.now_ms += 1399;
+    assert!(desk.draw().contains(text::NOT_ARMED));
+    assert_eq!(desk.press("y"), []);
+    desk.now_ms += 1;
+    assert_eq!(desk.press("y").len(), 1);
+    // A quick line changes nothing.
+    round_trip.learn(20);
+    desk.press("R");
+    desk.draw();
+    desk.now_ms += 399;
+    assert_eq!(desk.press("y"), []);
+    desk.now_ms += 1;
+    assert_eq!(desk.press("y").len(), 1);
+}

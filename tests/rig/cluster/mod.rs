@@ -7,12 +7,13 @@ mod metrics;
 mod pod;
 mod supervisor;
 
-pub use kubelet::{Kubelet, lock};
+pub use kubelet::{Exit, Kubelet, lock};
+pub use metrics::Fault;
 pub use supervisor::Supervisor;
 
 use crate::behaviours::rest::Rest;
 use crate::objects;
-use color_eyre::eyre::{Result, WrapErr, bail, eyre};
+use color_eyre::eyre::{Result, WrapErr, bail, ensure, eyre};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
@@ -127,6 +128,23 @@ impl Cluster {
             bail!("kubectl {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Ends the metrics source; it keeps what it has stored.
+    pub fn stop_metrics(&self) -> Result<()> {
+        ensure!(self.supervisor.kill("prometheus")?, "prometheus did not run");
+        Ok(())
+    }
+
+    /// Starts the metrics source again and waits until it answers.
+    pub async fn start_metrics(&self) -> Result<()> {
+        self.supervisor.spawn("prometheus", self.prometheus()?)?;
+        wait("prometheus", || get(PROMETHEUS, "/-/ready")).await.map(drop)
+    }
+
+    /// How many pods have ended while work was open on them, by the end of their grace or by a kill.
+    pub fn killed_with_work(&self) -> usize {
+        self.kubelet.exits().iter().filter(|exit| exit.open > 0).count()
     }
 
     /// The kubeconfig of a user.

@@ -41,7 +41,7 @@ fn routes(scope: &Scope<'_>, header: &str, id: &CustomerId) -> Vec<RouteRow> {
         let rules = rules_naming(route, header, id.as_str());
         let numbers: Vec<u32> = rules.iter().filter_map(|index| u32::try_from(*index).ok()).collect();
         let to = weights_of(route, &numbers, scope.component());
-        let verdict = acceptance(route, None);
+        let verdict = acceptance(route, None, scope.controllers);
         (!rules.is_empty()).then(|| RouteRow {
             name: name_of(route).to_owned(),
             rules,

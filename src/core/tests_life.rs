@@ -1,0 +1,177 @@
+//! The whole life of a release when something beside it goes away, and the long way back after promote.
+
+use super::testbed::Bed;
+use super::tests::{baking, promoted, rollback, start};
+use super::{Command, RunningState};
+use crate::model::{ResourceKind, ResourceRef, Slot};
+use serde_json::{Value, json};
+
+fn hold() -> Command {
+    Command::Hold { reason: "look".into() }
+}
+
+fn without_plan(bed: &mut Bed) {
+    bed.objects.remove(&ResourceRef::new(ResourceKind::RolloutPlan, "shop"));
+    bed.pass(1);
+}
+
+fn plan_again(bed: &mut Bed, name: &str, plan: &Value) {
+    let mut plan = plan.clone();
+    plan["metadata"] = json!({ "name": name, "namespace": "shop" });
+    plan["status"] = Value::Null;
+    bed.put(ResourceKind::RolloutPlan, plan);
+    bed.pass(1);
+}
+
+#[test]
+fn a_release_whose_plan_is_deleted_can_be_held_resumed_and_rolled_back_by_any_console() {
+    for fresh in [false, true] {
+        let (mut bed, mut desk) = baking();
+        without_plan(&mut bed);
+        if fresh {
+            bed.desks[desk].alive = false;
+            desk = bed.open_desk("kim");
+            bed.pass(20);
+        }
+        assert_eq!(bed.view(desk).header.state, "BAKING");
+        bed.order(desk, hold());
+        bed.pass(1);
+        assert!(bed.release()["spec"]["hold"].is_object());
+        assert_eq!(bed.view(desk).header.state, "HOLD");
+        bed.order(desk, Command::Resume);
+        bed.pass(2);
+        assert!(bed.release()["spec"]["hold"].is_null());
+        bed.order(desk, rollback());
+        bed.until(desk, "RolledBack");
+        bed.pass(1);
+        assert_eq!(bed.slot_of("acme"), Some(Slot::A));
+        assert_eq!(bed.view(desk).running.map(|r| r.outcome), Some(RunningState::Done), "there is no lock to clear");
+        assert_eq!(bed.view(desk).header.state, "NO PLAN");
+    }
+}
+
+#[test]
+fn a_release_whose_plan_is_deleted_or_made_anew_is_finished() {
+    for name in [None, Some("shop"), Some("other")] {
+        let (mut bed, gone) = promoted();
+        bed.desks[gone].alive = false;
+        let plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+        without_plan(&mut bed);
+        if let Some(name) = name {
+            plan_again(&mut bed, name, &plan);
+        }
+        let desk = bed.open_desk("kim");
+        bed.pass(20);
+        bed.order(desk, Command::Finish);
+        bed.until(desk, "Done");
+        bed.pass(1);
+        assert_eq!(bed.view(desk).running.map(|r| r.outcome), Some(RunningState::Done), "{name:?}");
+        assert_eq!(bed.replicas("shop-a"), 0, "{name:?}");
+    }
+}
+
+#[test]
+fn a_plan_that_was_made_anew_starts_no_second_release_beside_the_first() {
+    let (mut bed, desk) = baking();
+    let mut plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+    without_plan(&mut bed);
+    plan["spec"]["settle"] = json!("7s");
+    plan_again(&mut bed, "shop", &plan);
+    let notices: Vec<String> = bed.view(desk).notices.into_iter().map(|n| n.text).collect();
+    assert!(notices.iter().any(|n| n.starts_with("RolloutPlan shop was changed")), "{notices:?}");
+    assert!(notices.iter().any(|n| n.starts_with("RolloutPlan shop is gone")), "{notices:?}");
+    let start = Command::Start { release: None, version: Some("3".into()), image: None, commit: None };
+    bed.order(desk, start);
+    let Some(RunningState::Refused { why }) = bed.view(desk).running.map(|r| r.outcome) else { panic!("not refused") };
+    assert!(why.iter().any(|r| r.rule == "plan.active"), "{why:?}");
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_any_more_stops_no_release() {
+    let (mut bed, desk) = baking();
+    bed.meddle(
+        ResourceKind::RolloutPlan,
+        "shop",
+        json!([
+            { "op": "replace", "path": "/spec", "value": { "rings": "none" } },
+            { "op": "replace", "path": "/status", "value": "?" },
+        ]),
+    );
+    bed.pass(1);
+    let other = bed.open_desk("kim");
+    bed.pass(1);
+    for desk in [desk, other] {
+        assert_eq!(bed.view(desk).header.state, "BAKING");
+    }
+    bed.order(other, rollback());
+    bed.until(other, "RolledBack");
+}
+
+#[test]
+fn a_release_that_is_deleted_in_the_middle_of_an_act_is_not_acted_on_and_the_way_back_is_said() {
+    let (mut bed, desk) = promoted();
+    bed.open.insert(Slot::A, 1.0);
+    bed.pass(2);
+    bed.order(desk, Command::Finish);
+    bed.pass(3);
+    bed.objects.retain(|target, _| target.kind != ResourceKind::Release);
+    let sent = bed.sent.len();
+    bed.open.clear();
+    bed.pass(20);
+    assert_eq!(bed.sent[sent..].iter().filter(|(_, w)| w.target.kind != ResourceKind::Lease).count(), 0);
+    let Some(RunningState::Stopped { why }) = bed.view(desk).running.map(|r| r.outcome) else {
+        panic!("not stopped: {:?}", bed.view(desk).running)
+    };
+    assert!(why.contains("rollback --break-glass"), "{why}");
+    let refusals = super::preview(&bed.desks[desk].state, bed.now, &rollback()).refusals;
+    assert!(refusals.iter().any(|r| r.text.contains("Release shop-2 does not exist any more")), "{refusals:?}");
+}
+
+#[test]
+fn a_release_that_is_deleted_between_an_intent_and_its_writes_ends_the_act() {
+    let mut bed = Bed::new();
+    let desk = bed.open_desk("dana");
+    bed.order(desk, start());
+    bed.until(desk, "Ready");
+    bed.pass(3);
+    bed.remove_after(ResourceKind::Release, |write| write.target.kind == ResourceKind::Release);
+    bed.order(desk, super::tests::next());
+    bed.pass(10);
+    let Some(RunningState::Stopped { .. }) = bed.view(desk).running.map(|r| r.outcome) else { panic!("not stopped") };
+    let applied = bed.applied.len();
+    bed.pass(20);
+    let later = bed.applied[applied..].iter().filter(|w| w.target.kind != ResourceKind::Lease).count();
+    assert_eq!(later, 0, "nothing is written for a release that is gone");
+}
+
+#[test]
+fn customers_that_are_added_later_are_named_and_stay_unlisted() {
+    let mut bed = Bed::new();
+    let list = |extra: &str| json!({ "customers.yaml": format!("- {{id: acme}}\n- {{id: globex}}\n- {{id: initech}}\n{extra}") });
+    let from = json!({ "identifiedBy": { "header": "x-customer" }, "from": { "configMap": "customers" } });
+    bed.meddle(
+        ResourceKind::RolloutPlan,
+        "shop",
+        json!([{ "op": "replace", "path": "/spec/customers", "value": from }]),
+    );
+    bed.put(ResourceKind::ConfigMap, json!({ "metadata": { "name": "customers" }, "data": list("") }));
+    let (mut bed, desk) = super::tests::baking_on(bed);
+    let added = list("- {id: hooli}\n");
+    bed.meddle(ResourceKind::ConfigMap, "customers", json!([{ "op": "replace", "path": "/data", "value": added }]));
+    bed.pass(1);
+    let notices: Vec<String> = bed.view(desk).notices.into_iter().map(|n| n.text).collect();
+    assert!(notices.iter().any(|n| n.ends_with("unlisted until the next release: hooli")), "{notices:?}");
+    assert_eq!(bed.slot_of("hooli"), Some(Slot::A));
+}
+
+#[test]
+fn the_total_time_counts_from_the_start_also_when_the_first_records_have_moved_out() {
+    let (mut bed, desk) = baking();
+    let before = bed.view(desk).header.total.unwrap();
+    let mut release = bed.release().clone();
+    let journal = release["status"]["journal"].as_array_mut().unwrap();
+    journal.drain(..journal.len() - 1);
+    bed.put(ResourceKind::Release, release);
+    bed.pass(3);
+    assert_eq!(bed.view(desk).header.total, Some(before + 3));
+}
