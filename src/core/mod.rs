@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness. `now` is an argument.
 
 mod action;
+mod closeup;
 mod command;
 mod deploy;
 mod effect;
@@ -61,12 +62,16 @@ mod view;
 mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
+pub use closeup::{
+    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup,
+    RouteRow, Subject, WaveRow,
+};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
-pub use state::{Setup, State, findings, plan, preview, update, view};
+pub use state::{Setup, State, closeup, findings, plan, preview, update, view};
 pub use survey::{
     Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
 };
