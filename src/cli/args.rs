@@ -2,6 +2,8 @@
 
 use super::code::EXIT_CODES;
 use crate::config::Wanted;
+use crate::model::Span;
+use crate::ui::Kiosk;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
@@ -67,7 +69,7 @@ pub struct LookArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Open the console for looking only: nothing that could write exists.
-    Watch,
+    Watch(WatchArgs),
     /// Open the console on an embedded cluster, in this process; needs nothing.
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
@@ -139,6 +141,31 @@ pub enum KeymapVerb {
         /// A file or a name; the keymap that holds when absent.
         file: Option<String>,
     },
+}
+
+/// What `watch` takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WatchArgs {
+    /// A screen for a wall: large words, pages in turn, no key needed; old data takes it over as a whole.
+    #[arg(long)]
+    pub kiosk: bool,
+    /// How long each page of the kiosk stays; 0s for ever.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = Span::parse, requires = "kiosk")]
+    pub cycle: Span,
+    /// Show signs instead of customers' names.
+    #[arg(long)]
+    pub privacy: bool,
+    /// Let no key leave the kiosk.
+    #[arg(long, requires = "kiosk")]
+    pub no_quit: bool,
+}
+
+impl WatchArgs {
+    /// Returns how a kiosk behaves; `None` for a console.
+    pub fn kiosk(&self) -> Option<Kiosk> {
+        let cycle_ms = u64::try_from(self.cycle.0.as_millis()).unwrap_or(u64::MAX);
+        self.kiosk.then_some(Kiosk { cycle_ms, no_quit: self.no_quit })
+    }
 }
 
 /// What `demo` takes.

@@ -97,7 +97,11 @@ fn wrong_configuration(findings: Vec<Finding>) -> Failure {
 async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
-        Some(Verb::Watch) => console(settings, true).await,
+        Some(Verb::Watch(args)) => {
+            let mut settings = settings;
+            (settings.look.kiosk, settings.look.privacy) = (args.kiosk(), args.privacy);
+            console(settings, true).await
+        }
         Some(Verb::Demo(args)) => {
             let mut scenario = super::scenario(&args.scenario)?;
             scenario.seed = args.seed.unwrap_or(scenario.seed);

@@ -2,8 +2,12 @@
 
 use super::args::InitArgs;
 use super::code::{Code, Failure};
-use crate::api::{ADOPT_KINDS, Adopt, AdoptFile, Adoption, Found, adopt, metrics_services};
-use crate::cluster::{Browsed, ReadClient, Wanted, browse};
+use crate::api::{
+    ADOPT_KINDS, Adopt, AdoptFile, Adoption, Clusters, Found, adopt, is_keeper, keeper_route, keeps, metrics_services,
+    provider,
+};
+use crate::cluster::{Browsed, ReadClient, Wanted, browse, survey};
+use crate::core::{GatewaySurvey, request_of};
 use crate::model::{Customer, Finding, Level, Span, name_of, parse_customers};
 use crate::routing::check;
 use crate::ui::Safe;
@@ -47,13 +51,18 @@ pub async fn init(client: &ReadClient, ask: &Adopt) -> Result<Adoption, Failure>
     let Looked { found, routes, metrics } = look(client).await?;
     let ask = &Adopt { metrics_service: metrics, ..ask.clone() };
     let mut adoption = adopt(ask, &found).map_err(|findings| refused(&findings))?;
+    let patched = patched(ask, &adoption, &routes)?;
     // The route is judged as it will be, by the same rules as before a release.
+    let others: Vec<&Value> = routes.iter().filter(|route| name_of(route) != ask.route).collect();
     let (refusals, warnings): (Vec<Finding>, Vec<Finding>) =
-        judged(ask, &adoption, &routes)?.into_iter().partition(|finding| finding.level == Level::Refuse);
+        check(Some(&patched), &others, &adoption.component, &ask.header)
+            .into_iter()
+            .partition(|finding| finding.level == Level::Refuse);
     if !refusals.is_empty() {
         return Err(refused(&refusals));
     }
     adoption.open.splice(0..0, warnings);
+    keep(client, &mut adoption, &patched, &others).await?;
     Ok(adoption)
 }
 
@@ -181,15 +190,46 @@ async fn look(client: &ReadClient) -> Result<Looked, Failure> {
     }
 }
 
-fn judged(ask: &Adopt, adoption: &Adoption, routes: &[Value]) -> Result<Vec<Finding>, Failure> {
+/// Returns the base route as the patch makes it.
+fn patched(ask: &Adopt, adoption: &Adoption, routes: &[Value]) -> Result<Value, Failure> {
     let broken =
         |why: String| Failure::new(Code::Fault, format!("the patch of HTTPRoute {} does not apply: {why}", ask.route));
-    let (base, others): (Vec<&Value>, Vec<&Value>) = routes.iter().partition(|route| name_of(route) == ask.route);
-    let Some(mut patched) = base.first().map(|base| (*base).clone()) else { return Ok(Vec::new()) };
+    let base = routes.iter().find(|route| name_of(route) == ask.route);
+    let mut route = base.cloned().ok_or_else(|| broken("it is not there any more".to_owned()))?;
     let patch: json_patch::Patch = serde_json::from_value(Value::Array(adoption.route_patch.clone()))
         .map_err(|error| broken(error.to_string()))?;
-    json_patch::patch(&mut patched, &patch).map_err(|error| broken(error.to_string()))?;
-    Ok(check(Some(&patched), &others, &adoption.component, &ask.header))
+    json_patch::patch(&mut route, &patch).map_err(|error| broken(error.to_string()))?;
+    Ok(route)
+}
+
+/// Adds a keeper route to slot b's objects where a Gateway of the route merges backends: without one a cluster exists only
+/// while its Service has weight, and each shift fails some requests.
+async fn keep(client: &ReadClient, adoption: &mut Adoption, base: &Value, others: &[&Value]) -> Result<(), Failure> {
+    let services = [adoption.component.a.service.as_str(), adoption.component.b.service.as_str()];
+    if others.iter().any(|route| is_keeper(route) && keeps(route, base, services)) {
+        return Ok(());
+    }
+    let seen = survey(client, &request_of(base, client.namespace())).await;
+    if !seen.gateways.iter().any(merges) {
+        return Ok(());
+    }
+    let keeper = serde_saphyr::to_string(&keeper_route(base, services))
+        .map_err(|error| Failure::new(Code::Fault, format!("write the keeper route: {error}")))?;
+    let why =
+        "# The Gateway merges backends: this route, on a hostname that nobody can use, keeps a cluster for each slot.";
+    if let Some(file) = adoption.files.iter_mut().find(|file| file.name.starts_with("20-")) {
+        file.text.push_str(&format!("---\n{why}\n{}\n", keeper.trim_end()));
+    }
+    Ok(())
+}
+
+fn merges(gateway: &GatewaySurvey) -> bool {
+    let controller = gateway.class.value().and_then(|class| class["spec"]["controllerName"].as_str());
+    let Clusters::PerRule { merged_by } = provider(controller.unwrap_or_default()).clusters else { return false };
+    let objects = gateway.parameters.iter().filter(|one| one.kind == merged_by.of.kind);
+    objects
+        .filter_map(|one| one.object.value())
+        .any(|object| object.pointer(merged_by.field).is_some_and(|setting| !setting.is_null()))
 }
 
 fn customers(path: &Path) -> Result<Vec<Customer>, Failure> {
@@ -224,7 +264,9 @@ pub(super) fn for_terminal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::{Answer, ObjectName, ParametersSurvey};
     use crate::model::Component;
+    use serde_json::json;
 
     fn adoption() -> Adoption {
         let file = |name, text: &str, apply: &str| AdoptFile { name, text: text.into(), apply: apply.into() };
@@ -243,6 +285,29 @@ mod tests {
             },
             route_patch: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_gateway_that_merges_backends_is_told_by_its_parameters() {
+        let envoy = crate::api::PROVIDERS.iter().find_map(|line| match line.clusters {
+            Clusters::PerRule { merged_by } => Some((line, merged_by)),
+            _ => None,
+        });
+        let (line, setting) = envoy.unwrap();
+        let crate::api::Pattern::Is(controller) = line.controllers[0] else { panic!("{:?}", line.controllers) };
+        let mut object = json!({ "spec": {} });
+        let gateway = |object: &Value| GatewaySurvey {
+            class: Answer::Value(json!({ "spec": { "controllerName": controller } })),
+            parameters: vec![ParametersSurvey {
+                kind: setting.of.kind.into(),
+                name: ObjectName::default(),
+                object: Answer::Value(object.clone()),
+            }],
+            ..GatewaySurvey::default()
+        };
+        assert!(!merges(&gateway(&object)) && !merges(&GatewaySurvey::default()));
+        object["spec"][setting.field.rsplit('/').next().unwrap()] = json!({});
+        assert!(merges(&gateway(&object)));
     }
 
     #[test]

@@ -4,6 +4,9 @@ use super::{Command, OpId, Survey};
 use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Span, Timestamp};
 use serde_json::Value;
 
+/// How every message ends that says that our credentials are not accepted; screens tell an expired login by it.
+pub const LOG_IN: &str = "log in again";
+
 /// Something that arrived; the only way into the core.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

@@ -2,6 +2,7 @@
 
 mod counted;
 mod coverage;
+mod curves;
 
 pub use counted::Counted;
 pub use coverage::{Coverage, FamilySeen};
@@ -47,6 +48,8 @@ pub enum Shown {
     Errors,
     /// 99th percentile latency in seconds.
     Latency,
+    /// Requests per second that start.
+    Requests,
 }
 
 /// What is known of one pod.
@@ -188,6 +191,7 @@ impl Evidence {
                 (Shown::InFlight, inflight),
                 (Shown::Errors, self.error_ratio(slot, Who::Everybody)),
                 (Shown::Latency, self.p99.get(&slot).copied()),
+                (Shown::Requests, self.rate(slot, Who::Everybody)),
             ];
             for (shown, value) in cells {
                 let graph = self.graphs.entry((slot, shown)).or_insert_with(|| Series::new(step, CELLS));

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness. `now` is an argument.
 
 mod action;
+mod closeup;
 mod command;
 mod deploy;
 mod effect;
@@ -41,6 +42,8 @@ mod tests_cleanup;
 #[cfg(test)]
 mod tests_drain;
 #[cfg(test)]
+mod tests_glass;
+#[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
 mod tests_life;
@@ -51,19 +54,27 @@ mod tests_protocol;
 #[cfg(test)]
 mod tests_settle;
 #[cfg(test)]
+mod tests_verify;
+#[cfg(test)]
 mod tests_walk;
 mod track;
 mod view;
 mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
+pub use closeup::{
+    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup,
+    RouteRow, Subject, WaveRow,
+};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
-pub use state::{Setup, State, findings, plan, preview, update, view};
-pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
+pub use state::{Setup, State, closeup, findings, plan, preview, update, view};
+pub use survey::{
+    Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
+};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
     Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,

@@ -413,6 +413,11 @@ pub fn view(state: &State, now: Timestamp) -> super::View {
     super::show::view(state, now)
 }
 
+/// Looks closely at one thing for the screen that shows it; `None` when it is not there.
+pub fn closeup(state: &State, now: Timestamp, subject: &super::Subject) -> Option<super::Closeup> {
+    super::show::closeup(state, now, subject)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,9 @@ pub const EVERYBODY: [&str; 4] = ["acme", "globex", "initech", "nobody"];
 
 type Rule = Box<dyn Fn(&Write) -> Fate>;
 
+/// What somebody does.
+type Act = Box<dyn FnOnce(&mut Bed)>;
+
 /// One console of the test.
 pub struct Desk {
     /// Its state.
@@ -90,6 +93,8 @@ pub struct Bed {
     pub rule: Option<fn(&Bed) -> Option<String>>,
     /// What the rule said.
     pub broken: Vec<String>,
+    /// Somebody acts just before the next read of an object whose name holds this.
+    before: Option<(&'static str, Act)>,
     /// Somebody deletes all objects of a kind as soon as such a write has been applied.
     deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
     /// The policies of the namespace.
@@ -125,6 +130,7 @@ impl Bed {
             held: Value::Null,
             rule: None,
             broken: Vec::new(),
+            before: None,
             deletes: None,
             policies: Vec::new(),
             scalers: (Vec::new(), Vec::new()),
@@ -278,6 +284,11 @@ impl Bed {
         self.deletes = Some((kind, which));
     }
 
+    /// Somebody acts just before the next read of an object whose name holds this.
+    pub fn before_read(&mut self, name: &'static str, act: impl FnOnce(&mut Self) + 'static) {
+        self.before = Some((name, Box::new(act)));
+    }
+
     /// Somebody else changes an object.
     pub fn meddle(&mut self, kind: ResourceKind, name: &str, ops: Value) {
         let target = ResourceRef::new(kind, name);
@@ -326,6 +337,10 @@ impl Bed {
             let Some(effect) = self.desks[desk].effects.pop_front() else { return };
             match effect {
                 Effect::Read { id, read, .. } => {
+                    let is_it = |name: &str| matches!(&read, Read::Get(target) if target.name.contains(name));
+                    if let Some((_, act)) = self.before.take_if(|(name, _)| is_it(name)) {
+                        act(self);
+                    }
                     let result = Ok(self.read(&read));
                     self.tell(desk, Event::ReadDone { id, result });
                 }

@@ -50,6 +50,8 @@ pub struct View {
     pub errors: Graph,
     /// 99th percentile latency of new and old over time, in seconds.
     pub latency: Graph,
+    /// Requests per second that start on new and old, over time.
+    pub requests: Graph,
     /// The gates.
     pub gates: Vec<GateRow>,
     /// The last events, newest first.
@@ -185,6 +187,8 @@ pub struct Header {
     pub fresh: Vec<FreshRow>,
     /// Why the picture is old: forward acts are refused; empty when it is fresh.
     pub stale: Vec<String>,
+    /// Since when the API server has not accepted our credentials; `None` while it does.
+    pub logged_out: Option<Timestamp>,
     /// Whether the last verdict asks for attention: bad (red), warn (yellow), or neither.
     pub alarm: Option<super::Tone>,
 }
@@ -398,6 +402,8 @@ pub struct CustomerRow {
     pub inflight_left: Option<u64>,
     /// Whether it sent requests since its shift; `None` before.
     pub seen: Option<bool>,
+    /// When its wave reached the version it is on; `None` before it moved.
+    pub since: Option<Timestamp>,
 }
 
 /// What to do next, or what is waited for and since when.

@@ -31,6 +31,8 @@ pub struct SourceState {
     pub listed: bool,
     /// Why it cannot be read now.
     pub failed: Option<String>,
+    /// Since when it cannot be read.
+    pub failed_since: Option<Timestamp>,
 }
 
 /// A Release, read.
@@ -50,6 +52,8 @@ pub struct ReleaseRead {
     pub status: ReleaseStatus,
     /// Whether the object has a status at all.
     pub has_status: bool,
+    /// Whether its journal is one chain; computed here once per object, not per frame.
+    pub is_chained: bool,
 }
 
 /// A pod, reduced to what decisions need.
@@ -110,13 +114,14 @@ impl World {
         match &event.change {
             Change::Failed(why) => {
                 source.failed = Some(why.clone());
+                source.failed_since.get_or_insert(now);
                 return;
             }
             Change::Reset(_) => source.listed = true,
             Change::Alive | Change::Upsert(_) | Change::Deleted(_) => {}
         }
         source.alive = Some(now);
-        source.failed = None;
+        (source.failed, source.failed_since) = (None, None);
         match &event.change {
             Change::Reset(objects) => self.reset(kind, objects),
             Change::Upsert(object) => self.upsert(kind, object),
@@ -349,13 +354,15 @@ pub fn plan_of(namespace: &str, name: &str, spec: &Value) -> Result<Plan, Vec<Fi
 /// Reads a Release from JSON; what cannot be read is as if it were not there, and its phase stays Proposed.
 pub fn read_release(object: &Value) -> ReleaseRead {
     let status = &object["status"];
+    let read: ReleaseStatus = serde_json::from_value(status.clone()).unwrap_or_default();
     ReleaseRead {
         name: name_of(object).to_owned(),
         uid: uid_of(object).to_owned(),
         version: resource_version(object).to_owned(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
         spec: serde_json::from_value(object["spec"].clone()).unwrap_or_else(|_| empty_spec()),
-        status: serde_json::from_value(status.clone()).unwrap_or_default(),
+        is_chained: super::is_chained(&read.journal),
+        status: read,
         has_status: status.is_object(),
     }
 }

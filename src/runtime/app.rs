@@ -15,8 +15,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Between two pictures that no key asked for.
-const FRAME: Duration = Duration::from_millis(100);
 /// Between two pictures while keys arrive.
 const KEY_FRAME: Duration = Duration::from_millis(15);
 
@@ -145,6 +143,7 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
+                Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
                 Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),
             }
@@ -162,14 +161,19 @@ impl App {
         if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
         }
-        let (ui, view, now_ms) = (&mut self.ui, &self.view, elapsed_ms(self.began));
+        let now_ms = elapsed_ms(self.began);
+        if let Some(subject) = self.ui.wanted_closeup(now_ms, &self.view) {
+            let closeup = self.engine.closeup(&subject);
+            self.ui.show_closeup(subject, closeup, now_ms, &self.view);
+        }
+        let (ui, view) = (&mut self.ui, &self.view);
         let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
         if !is_sent {
             self.ui.drawn(now_ms);
         }
         self.is_dirty = false;
         self.drawn_second = self.engine.now().as_second();
-        self.due = Instant::now() + FRAME;
+        self.due = Instant::now() + Duration::from_millis(self.ui.pace_ms());
         Ok(())
     }
 

@@ -137,6 +137,11 @@ impl Engine {
         core::findings(&self.state, self.now(), command)
     }
 
+    /// Looks closely at one thing; `None` when it is not there.
+    pub fn closeup(&self, subject: &core::Subject) -> Option<core::Closeup> {
+        core::closeup(&self.state, self.now(), subject)
+    }
+
     /// Says what a command would do now.
     pub fn preview(&self, command: &Command) -> Preview {
         core::preview(&self.state, self.now(), command)

@@ -4,6 +4,7 @@
 //! time with the embedded cluster in the same process.
 
 mod app;
+mod clipboard;
 mod engine;
 mod fault;
 mod headless;

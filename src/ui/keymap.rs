@@ -156,6 +156,15 @@ impl Keymap {
         self.bindings.iter().find(|b| b.action == action).map(Binding::label)
     }
 
+    /// Returns the digit that runs an action, where one does.
+    pub fn digit(&self, action: Action) -> Option<char> {
+        let digit = |b: &Binding| match b.keys.as_slice() {
+            [one] => one.typed().filter(char::is_ascii_digit),
+            _ => None,
+        };
+        self.bindings.iter().filter(|b| b.action == action).find_map(digit)
+    }
+
     /// Returns the sequence that opens the menu.
     pub fn menu_keys(&self) -> Option<&[Chord]> {
         self.bindings.iter().find(|b| b.action == Action::Menu).map(|b| b.keys.as_slice())

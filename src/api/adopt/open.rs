@@ -6,6 +6,7 @@ use super::kinds::called;
 use super::metrics::Slots;
 use crate::model::{Finding, SLOT_LABEL, VERSION_LABEL, label_of, name_of, selects};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Words in the name of a variable that speak of a queue.
 const QUEUES: &[&str] =
@@ -19,6 +20,7 @@ pub(super) fn open(ground: &Ground<'_>, copies: &Copies, slots: &Slots, patch: &
     versions(ground, &mut found);
     containers(ground, &mut found);
     volumes(ground, &mut found);
+    shared(ground, &mut found);
     background(ground, &mut found);
     ways_in(ground, &mut found);
     others(ground, &mut found);
@@ -122,6 +124,56 @@ fn volumes(ground: &Ground<'_>, found: &mut Vec<Finding>) {
             ),
         };
         found.push(Finding::warn("adopt.volume", text));
+    }
+}
+
+/// What both versions read and what one of them may change for the other.
+fn shared(ground: &Ground<'_>, found: &mut Vec<Finding>) {
+    let mut names = BTreeSet::new();
+    configured(&ground.template()["spec"], &mut names);
+    if !names.is_empty() {
+        found.push(Finding::note(
+            "adopt.shared-config",
+            format!(
+                "both slots read {}: a change there reaches both versions; what differs between versions needs a name of its own per version",
+                names.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        ));
+    }
+    let words = ["migrate", "migration", "flyway", "liquibase", "alembic"];
+    let first = ground.template()["spec"]["initContainers"].as_array().into_iter().flatten();
+    let migrates =
+        |container: &&Value| words.iter().any(|word| container.to_string().to_ascii_lowercase().contains(word));
+    for container in first.filter(migrates) {
+        found.push(Finding::warn(
+            "adopt.migration",
+            format!(
+                "init container {} seems to change the database's schema: it runs when slot b's first pod starts, while the old version serves; each change has to work for both versions",
+                container["name"].as_str().unwrap_or_default()
+            ),
+        ));
+    }
+}
+
+/// Collects the ConfigMaps and Secrets that a pod names, wherever it does.
+fn configured(value: &Value, names: &mut BTreeSet<String>) {
+    let fields = match value {
+        Value::Array(items) => return items.iter().for_each(|item| configured(item, names)),
+        Value::Object(fields) => fields,
+        _ => return,
+    };
+    for (key, value) in fields {
+        let kind = match key.as_str() {
+            "configMap" | "configMapRef" | "configMapKeyRef" => "ConfigMap",
+            "secret" | "secretRef" | "secretKeyRef" => "Secret",
+            _ => {
+                configured(value, names);
+                continue;
+            }
+        };
+        if let Some(name) = value["name"].as_str().or(value["secretName"].as_str()) {
+            names.insert(format!("{kind} {name}"));
+        }
     }
 }
 

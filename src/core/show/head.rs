@@ -19,6 +19,14 @@ pub fn header(state: &State, now: Timestamp) -> Header {
         header.environment = plan.environment.word().to_owned();
     }
     header.stale = stale(state, now);
+    header.logged_out = guard::KUBE_SOURCES
+        .into_iter()
+        .filter_map(|kind| {
+            let source = state.world.source(kind);
+            source.failed.filter(|why| why.ends_with(crate::core::LOG_IN)).and(source.failed_since)
+        })
+        .min()
+        .map(|at| state.server_now(at));
     match state.scope() {
         Some(scope) => under_way(state, now, &scope, &mut header),
         None => idle(state, &mut header),

@@ -2,8 +2,11 @@
 
 mod advice;
 mod board;
+mod close;
 mod head;
 mod panels;
+
+pub use close::closeup;
 
 use super::scope::Scope;
 use super::{Action, Command, Exposure, State, View};
@@ -23,6 +26,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         drain_graph: panels::drain_graph(state, at),
         errors: panels::errors(state, at),
         latency: panels::latency(state, at),
+        requests: panels::requests(state, at),
         gates: state.scope().map_or_else(Vec::new, |scope| state.gates.rows(state, &scope, now)),
         events: panels::events(state),
         customers: board::customers(state),

@@ -182,6 +182,11 @@ pub fn latency(state: &State, at: Timestamp) -> Graph {
     graph(state, at, Shown::Latency, |kind| matches!(kind, GateKind::Latency { .. }))
 }
 
+/// Returns the requests per second that start on both sides, over time.
+pub fn requests(state: &State, at: Timestamp) -> Graph {
+    graph(state, at, Shown::Requests, |_| false)
+}
+
 fn graph(state: &State, at: Timestamp, shown: Shown, limits: impl Fn(&GateKind) -> bool) -> Graph {
     let Some(plan) = &state.plan else { return Graph::default() };
     let limit = plan.gates.iter().find(|gate| limits(&gate.kind)).map(|gate| gate.max);

@@ -116,6 +116,16 @@ pub struct Ill {
     pub uncounted: BTreeSet<Slot>,
     /// These slots do not count requests at their end.
     pub unfinished: BTreeSet<Slot>,
+    /// The gateway does not answer for what is written now.
+    pub pending: bool,
+    /// The gateway says that some rules of each managed route are dropped.
+    pub dropped: bool,
+    /// The source does not say which scrapes have worked.
+    pub no_up: bool,
+    /// This pod is no target of the metrics source.
+    pub unscraped: Option<&'static str>,
+    /// The metrics source answers in part.
+    pub partial: bool,
     /// Nobody sends anything.
     pub silent: bool,
     /// The pods of this slot do not end when they are taken away.
@@ -123,10 +133,13 @@ pub struct Ill {
 }
 
 /// Makes the status of a route that the gateway has accepted.
-pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
+pub fn accepted(generation: &Value, lacks_endpoints: bool, dropped: bool) -> Value {
     let condition =
         |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
     let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
+    if dropped {
+        conditions.push(condition("PartiallyInvalid", "True"));
+    }
     if lacks_endpoints {
         conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }
