@@ -1,59 +1,70 @@
-//! An embedded cluster on loopback, with as many plain pods beside the application as wanted.
+//! The embedded cluster as a process of its own, with as many plain pods beside the application as wanted.
 
 use futures::{StreamExt, TryStreamExt};
 use kube::Client;
-use pilothouse::cli::Demo;
-use pilothouse::model::Timestamp;
-use pilothouse::sim::{Disturbance, NAMESPACE, Scenario};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use pilothouse::sim::NAMESPACE;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
-use tokio::net::TcpListener;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 /// How many pods are created at once.
 const AT_ONCE: usize = 16;
 
+/// The version that serves.
+pub const OLD: &str = "4.11.8";
+
 /// A served cluster; it ends when this is dropped.
 pub struct Cluster {
+    server: Child,
+    kubeconfig: PathBuf,
     runtime: Runtime,
-    demo: Demo,
     client: Client,
     pods: usize,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    /// Starts the application with this many customers and requests per second, and this many plain pods.
-    pub fn start(customers: usize, rps: f64, pods: usize) -> Self {
-        let scenario = scenario(customers, rps);
-        let runtime = Runtime::new().expect("a runtime");
-        let (demo, kubeconfig) = runtime.block_on(async {
-            let now = Timestamp::try_from(SystemTime::now()).expect("a clock");
-            let demo = Demo::for_others(&scenario, now, [7; 32]).expect("the cluster starts");
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
-            let served = demo.sim().serve(listener).expect("the cluster is served");
-            (demo, served.kubeconfig_yaml)
-        });
-        let client = runtime.block_on(async { demo.sim().client(NAMESPACE) });
+    /// Serves the application with this many customers and requests per second, and this many plain pods.
+    pub fn start(program: &Path, customers: usize, rps: f64, pods: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("kubeconfig.yaml"), kubeconfig).expect("a file");
-        let cluster = Self { runtime, demo, client, pods, folder };
-        cluster.runtime.block_on(async {
+        let scenario = folder.path().join("scenario.toml");
+        std::fs::write(&scenario, scenario_text(customers, rps)).expect("a file");
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", folder.path()).env("TMPDIR", folder.path()).env("USER", "bench");
+        command.args(["demo", "--serve"]).arg(&scenario).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut server = command.spawn().expect("the program starts");
+        let mut first = String::new();
+        let mut lines = BufReader::new(server.stdout.take().expect("its output"));
+        lines.read_line(&mut first).expect("the path of a kubeconfig");
+        // The pipe is read to its end, so that a later line finds somebody.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let kubeconfig = PathBuf::from(first.trim());
+        let runtime = Runtime::new().expect("a runtime");
+        let client = runtime.block_on(async {
+            let file = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
+            let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+            Client::try_from(config.expect("a cluster")).expect("a client")
+        });
+        runtime.block_on(async {
             let made = futures::stream::iter(0..pods)
-                .map(|i| send(&cluster.client, "POST", "api/v1", "pods", "application/json", pod(i)))
+                .map(|i| send(&client, "POST", "api/v1", "pods", "application/json", pod(i)))
                 .buffer_unordered(AT_ONCE);
             made.try_for_each(|_| async { Ok(()) }).await.expect("the pods are created");
         });
-        cluster
+        Self { server, kubeconfig, runtime, client, pods, _folder: folder }
     }
 
     /// Returns the file that says where the cluster is.
-    pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig.yaml")
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Changes what the plan says its environment is; returns when that was acknowledged.
@@ -86,11 +97,22 @@ impl Cluster {
         Changes { task, made }
     }
 
-    /// Lets no request get an answer any more, and ends every watch.
+    /// Stops the server as a whole: connections stay open, and nothing is answered any more.
     pub fn stall(&self) {
-        let faults = self.demo.sim().faults();
-        faults.disturb("", "/", Disturbance::RequestLost, u32::MAX);
-        faults.break_watches();
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.server.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, signal).expect("the server runs");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // It ends with its measurement; one that has just ended by itself is as good.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 
@@ -127,16 +149,12 @@ async fn send(
     client.request(request).await
 }
 
-fn scenario(customers: usize, rps: f64) -> Scenario {
-    let mut scenario = pilothouse::cli::scenario("good").expect("a scenario that comes with the program");
-    scenario.app.customers = customers;
-    scenario.app.rps = rps;
-    scenario.app.rings.clear();
-    scenario.fault.clear();
-    if rps == 0.0 {
-        scenario.app.websockets = 0;
-    }
-    scenario
+fn scenario_text(customers: usize, rps: f64) -> String {
+    let websockets = if rps == 0.0 { 0 } else { 8 };
+    format!(
+        "version = 1\ntitle = \"figures\"\nseed = 1\n\n[app]\ncustomers = {customers}\nrps = {rps:.1}\n\
+         websockets = {websockets}\nold = \"{OLD}\"\nnew = \"4.12.0\"\n"
+    )
 }
 
 fn pod_name(i: usize) -> String {

@@ -1,6 +1,6 @@
 //! The real console on a real pseudo terminal against a served cluster.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, OLD};
 use crate::report::{Report, quantile};
 use crate::terminal::{Console, Traffic};
 use std::path::{Path, PathBuf};
@@ -32,10 +32,10 @@ pub fn size(report: &mut Report) {
 
 /// Measures starts without plain pods, then what a console uses while nothing changes.
 pub fn rest(report: &mut Report) {
-    let cluster = Cluster::start(60, 0.0, 0);
+    let cluster = Cluster::start(&program(), 60, 0.0, 0);
     let (mut first, mut bytes): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
-        let console = Console::start(&program(), &cluster.kubeconfig(), SMALL);
+        let console = Console::start(&program(), cluster.kubeconfig(), SMALL);
         let seen = console.until("anything", |screen| !screen.trim().is_empty());
         first.push(seen.ms);
         bytes.push(seen.bytes as f64);
@@ -43,33 +43,34 @@ pub fn rest(report: &mut Report) {
     report.figure("perf.first_frame", quantile(&mut first, 0.5), "ms");
     report.figure("perf.first_frame_max", quantile(&mut first, 1.0), "ms");
     report.figure("perf.first_frame_bytes", quantile(&mut bytes, 0.5), "bytes");
-    let console = opened(&cluster.kubeconfig());
+    let console = opened(cluster.kubeconfig());
     let used = Used::over(&console);
     report.figure("perf.rest_bytes", used.bytes_per_second, "bytes/s");
+    report.figure("perf.rest_frames", used.frames_per_second, "frames/s");
     report.figure("perf.rest_cpu", used.cpu_percent, "%");
 }
 
 /// Measures starts among plain pods, and, with few of them, changes and a cluster that does not answer.
 pub fn pods(report: &mut Report) {
-    let cluster = Cluster::start(60, 200.0, 1_000);
+    let cluster = Cluster::start(&program(), 60, 200.0, 1_000);
     report.figure("perf.first_data_1k_pods", first_data(&cluster), "ms");
     {
-        let console = opened(&cluster.kubeconfig());
+        let console = opened(cluster.kubeconfig());
         live(report, &cluster, &console);
         changes(report, &cluster, &console);
         stalled(report, &cluster, console);
     }
     drop(cluster);
-    let cluster = Cluster::start(60, 200.0, 5_000);
+    let cluster = Cluster::start(&program(), 60, 200.0, 5_000);
     report.figure("perf.first_data_5k_pods", first_data(&cluster), "ms");
-    let console = opened(&cluster.kubeconfig());
+    let console = opened(cluster.kubeconfig());
     report.figure("perf.rss_5k_pods", console.mib("VmRSS"), "MiB");
 }
 
 /// Measures the memory of a console that knows 10 000 customers and 10 000 pods.
 pub fn memory(report: &mut Report) {
-    let cluster = Cluster::start(10_000, 20.0, 10_000);
-    let console = opened(&cluster.kubeconfig());
+    let cluster = Cluster::start(&program(), 10_000, 20.0, 10_000);
+    let console = opened(cluster.kubeconfig());
     sleep(REST);
     report.figure("perf.rss_10k_customers_10k_pods", console.mib("VmRSS"), "MiB");
     report.figure("perf.peak_rss_10k_customers_10k_pods", console.mib("VmHWM"), "MiB");
@@ -122,7 +123,7 @@ fn stalled(report: &mut Report, cluster: &Cluster, mut console: Console) {
 
 /// The median start to the first picture with the application in it.
 fn first_data(cluster: &Cluster) -> f64 {
-    let start = || Console::start(&program(), &cluster.kubeconfig(), SMALL);
+    let start = || Console::start(&program(), cluster.kubeconfig(), SMALL);
     let mut times: Vec<f64> = (0..STARTS).map(|_| start().until("the application", has_data).ms).collect();
     quantile(&mut times, 0.5)
 }
@@ -136,7 +137,7 @@ fn opened(kubeconfig: &Path) -> Console {
 }
 
 fn has_data(screen: &str) -> bool {
-    screen.contains("4.11.8 serves")
+    screen.contains(&format!("{OLD} serves"))
 }
 
 fn has_list(screen: &str) -> bool {

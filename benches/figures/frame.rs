@@ -4,7 +4,8 @@ use crate::report::{Report, quantile};
 use pilothouse::cli::{Demo, scenario};
 use pilothouse::config::{Surroundings, Wanted, load};
 use pilothouse::core::{Command, View};
-use pilothouse::runtime::{Engine, await_picture, drive};
+use pilothouse::model::Span;
+use pilothouse::runtime::{Engine, VerbEnd, await_picture, drive};
 use pilothouse::ui::Ui;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -49,8 +50,9 @@ async fn record() -> (Vec<View>, Vec<f64>) {
     let release = engine.view().proposed.first().map(|row| row.name.clone());
     let start = Command::Start { release, version: None, image: None, commit: None };
     for command in [start, Command::Next { accept_no_traffic: None }] {
-        let mark = engine.preview(&command).mark;
-        drive(&mut engine, command, Some(mark), &stop, &mut std::io::sink()).await;
+        let mark = allowed(&mut engine, &command).await;
+        let end = drive(&mut engine, command, Some(mark), &stop, &mut std::io::sink()).await;
+        assert!(matches!(end, VerbEnd::Done(_)), "the release goes on: {end:?}");
     }
     let (mut views, mut times) = (Vec::new(), Vec::new());
     for _ in 0..PICTURES {
@@ -60,7 +62,19 @@ async fn record() -> (Vec<View>, Vec<f64>) {
         views.push(engine.view());
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
-    let moved = views.last().is_some_and(|view| !view.header.new_version.is_empty());
-    assert!(moved, "a release is under way in the recording");
     (views, times)
+}
+
+/// Waits until nothing speaks against an order, and returns the mark of its preview.
+async fn allowed(engine: &mut Engine, command: &Command) -> String {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        engine.survey(Span::seconds(30));
+        let preview = engine.preview(command);
+        if preview.refusals.is_empty() {
+            return preview.mark;
+        }
+        let in_time = tokio::time::timeout_at(end, engine.step()).await.is_ok();
+        assert!(in_time, "the order is refused: {:?}", preview.refusals);
+    }
 }
