@@ -39,7 +39,7 @@ impl Cluster {
         std::fs::write(&scenario, scenario_text(customers, rps)).expect("a file");
         let mut command = Command::new(program);
         command.env_clear().env("HOME", folder.path()).env("TMPDIR", folder.path()).env("USER", "bench");
-        command.args(["demo", "--serve"]).arg(&scenario).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["demo", "--serve", "--scenario"]).arg(&scenario).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut server = command.spawn().expect("the program starts");
         let mut first = String::new();
         let mut lines = BufReader::new(server.stdout.take().expect("its output"));
