@@ -3,6 +3,8 @@
 //! `cargo bench --bench figures` runs all of them in about three minutes; `-- pure frame` runs only these parts. Nothing
 //! is asserted about time: machines are noisy. `docs/figures.md` has the table.
 
+#![allow(clippy::disallowed_methods)] // Real processes in real time.
+
 mod cluster;
 mod console;
 mod frame;
@@ -12,8 +14,11 @@ mod terminal;
 
 use report::Report;
 
+/// Measures one part.
+type Part = fn(&mut Report);
+
 /// The parts, in the order in which they run: the quiet ones first.
-const PARTS: &[(&str, fn(&mut Report))] = &[
+const PARTS: &[(&str, Part)] = &[
     ("size", console::size),
     ("pure", pure::measure),
     ("frame", frame::measure),
