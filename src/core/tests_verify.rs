@@ -164,6 +164,17 @@ fn a_rollback_that_was_begun_is_completed_by_whoever_drives() {
 }
 
 #[test]
+fn a_rollback_waits_for_no_answer_to_what_its_console_was_writing() {
+    let (mut bed, desk) = baking();
+    bed.pass(3);
+    fate(&mut bed, desk, Fate::Late, |w| is_route(w) && is_forward(w));
+    bed.order(desk, next());
+    bed.order(desk, rollback());
+    assert_eq!(bed.slot_of("acme"), Some(Slot::A), "L1: at once, not after the time-out of the shift");
+    assert!(!bed.arrive(0));
+}
+
+#[test]
 fn a_rollback_writes_the_base_before_every_managed_route() {
     let (mut bed, desk) = promoted();
     let applied = bed.applied.len();
