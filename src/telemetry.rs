@@ -14,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 
 /// How many days of logs are kept.
 const DAYS: usize = 7;
+/// What can be done after a panic, whatever it was.
+const HINT: &str =
+    "Nothing moves without a console. Open another one to go on; `pilothouse rollback` brings everybody back.";
 /// What is logged when nothing is asked for.
 const FILTER: &str = "pilothouse=info,warn";
 
@@ -64,8 +67,9 @@ pub fn errors(folder: &Path) -> io::Result<File> {
 
 /// Makes a panic anywhere end the program in good order: terminal, log, report, exit code 101.
 ///
-/// `restore` brings the terminal back, `state` says in a sentence where the release stands. A console that has lost
-/// one of its tasks must not go on as if nothing had happened; a dead console means that nothing moves forward.
+/// `restore` brings the terminal back; `state` says in a sentence where the release stands; `say` writes the report and
+/// does not wait for a terminal that does not read. A console that has lost one of its tasks must not go on as if
+/// nothing had happened; a dead console means that nothing moves forward.
 ///
 /// # Errors
 /// Fails when a hook has been installed before.
@@ -73,24 +77,22 @@ pub fn install_last_words(
     folder: Option<PathBuf>,
     restore: fn(),
     state: fn() -> String,
+    say: fn(String),
 ) -> Result<(), color_eyre::Report> {
     let (panic_hook, eyre_hook) = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
         .display_location_section(true)
+        .panic_section(HINT)
         .into_hooks();
     eyre_hook.install()?;
     let panic_hook = Arc::new(panic_hook);
     std::panic::set_hook(Box::new(move |info| {
         restore();
-        let report = panic_hook.panic_report(info).to_string();
+        let report = format!("{}\n\n{}\n", panic_hook.panic_report(info), state());
         tracing::error!("panic: {info}");
         let place = folder.as_deref().and_then(|folder| save_report(folder, &report).ok());
-        let mut words = format!("{report}\n\n{}\n", state());
-        if let Some(place) = place {
-            words.push_str(&format!("This report is also in {}.\n", place.display()));
-        }
-        // The terminal may be gone; a failed write must not panic again.
-        let _ = io::stderr().write_all(words.as_bytes());
+        let copy = place.map(|place| format!("This report is also in {}.\n", place.display()));
+        say(format!("{report}{}", copy.unwrap_or_default()));
         std::process::exit(101);
     }));
     Ok(())

@@ -1,5 +1,6 @@
 //! The rules of the project that a compiler does not know: layers, purity, size, and what is never in a tracked file.
 
+use pilothouse::api::Pattern;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -109,6 +110,35 @@ fn pure_layers_do_not_touch_the_world() {
         }
     }
     assert_none(&found, "impure words in pure layers");
+}
+
+#[test]
+fn decisions_know_no_controller_by_name() {
+    let mut words = vec!["envoy", "contour", "istio", "azure", "nginx", "traefik", "cilium", "haproxy"];
+    for provider in &pilothouse::api::PROVIDERS {
+        words.extend(provider.controllers.iter().map(|pattern| match pattern {
+            Pattern::Is(text) | Pattern::Holds(text) => *text,
+        }));
+        words.push(provider.name);
+    }
+    let mut found = Vec::new();
+    for file in sources("src") {
+        let is_decision = module_of(&file.path).is_some_and(|own| ["core", "routing"].contains(&own));
+        // The sentences that people read name them, from the table; these tests say the sentences.
+        if !is_decision || file.path.ends_with("core/gateway/tests.rs") {
+            continue;
+        }
+        for (number, line) in file.text.lines().enumerate() {
+            let line = line.to_lowercase();
+            for word in words.iter().filter(|word| line.contains(&word.to_lowercase())) {
+                found.push(format!("{}:{}: {word}", file.path.display(), number + 1));
+            }
+        }
+    }
+    assert_none(
+        &found,
+        "controllers known by name; what differs between them belongs into the table of api::providers",
+    );
 }
 
 #[test]

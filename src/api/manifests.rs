@@ -1,8 +1,9 @@
 //! The CRDs and the RBAC rules, as values and as YAML.
 
-use super::{Release, RolloutPlan};
+use super::{Release, RolloutPlan, known_parameters, known_policies};
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Names that the printed RBAC rules are limited to.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,7 @@ fn rbac(names: &RbacNames) -> Vec<Value> {
         rule("discovery.k8s.io", &["endpointslices"], &["get", "list", "watch"], &[]),
         rule("autoscaling", &["horizontalpodautoscalers"], &["get", "list", "watch"], &[]),
         rule("policy", &["poddisruptionbudgets"], &["get", "list", "watch"], &[]),
+        rule("keda.sh", &["scaledobjects"], &["get", "list"], &[]),
         rule("coordination.k8s.io", &["leases"], &["get", "list", "watch"], &[]),
     ];
     let customers: Vec<&str> = names.customers.as_deref().into_iter().collect();
@@ -74,7 +76,9 @@ fn rbac(names: &RbacNames) -> Vec<Value> {
         cluster_role(),
     ];
     if let Some((service, namespace)) = &names.metrics {
-        objects.push(role("pilothouse-metrics", namespace, vec![rule("", &["services/proxy"], &["get"], &[service])]));
+        // The proxy is asked for the full name, and a right is given for exactly the name that is asked for.
+        let full = if service.split(':').count() == 2 { format!("http:{service}") } else { service.clone() };
+        objects.push(role("pilothouse-metrics", namespace, vec![rule("", &["services/proxy"], &["get"], &[&full])]));
     }
     objects
 }
@@ -95,17 +99,23 @@ fn role(name: &str, namespace: &str, rules: Vec<Value>) -> Value {
     json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules })
 }
 
-/// What can only be granted cluster-wide; optional, without it the checks say "not checked".
+/// What can only be granted cluster-wide, and what may live in other namespaces; optional, without it the checks say "not
+/// checked". Nothing in it can be written.
 fn cluster_role() -> Value {
+    let mut rules = vec![
+        rule("gateway.networking.k8s.io", &["gatewayclasses", "gateways"], &["get", "list", "watch"], &[]),
+        rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get", "list"], &[]),
+    ];
+    let mut by_group: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in known_policies().map(|policy| policy.of).chain(known_parameters()) {
+        by_group.entry(kind.group).or_default().push(kind.plural);
+    }
+    rules.extend(by_group.into_iter().map(|(group, kinds)| rule(group, &kinds, &["get", "list"], &[])));
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": { "name": "pilothouse-cluster-viewer" },
-        "rules": [
-            rule("gateway.networking.k8s.io", &["gatewayclasses"], &["get", "list", "watch"], &[]),
-            rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get", "list"], &[]),
-            rule("gateway.envoyproxy.io", &["securitypolicies", "backendtrafficpolicies", "clienttrafficpolicies", "envoyproxies", "envoyextensionpolicies"], &["get", "list"], &[]),
-        ],
+        "rules": rules,
     })
 }
 
@@ -140,6 +150,43 @@ mod tests {
         assert!(verbs("pilothouse-viewer").iter().all(|v| ["get", "list", "watch"].contains(&v.as_str())));
         assert!(verbs("pilothouse-operator").contains(&"patch".to_owned()));
         assert!(!verbs("pilothouse-break-glass").contains(&"delete".to_owned()));
+    }
+
+    #[test]
+    fn everything_a_survey_asks_for_can_be_granted() {
+        let objects = rbac(&RbacNames::default());
+        let granted = |group: &str, plural: &str| {
+            let rules = objects.iter().flat_map(|o| o["rules"].as_array().into_iter().flatten());
+            rules.into_iter().any(|rule| {
+                let holds = |key: &str, item: &str| rule[key].as_array().is_some_and(|all| all.contains(&json!(item)));
+                holds("apiGroups", group)
+                    && holds("resources", plural)
+                    && holds("verbs", "get")
+                    && holds("verbs", "list")
+            })
+        };
+        for kind in known_policies().map(|policy| policy.of).chain(known_parameters()) {
+            assert!(granted(kind.group, kind.plural), "{}", kind.plural);
+        }
+        for (group, plural) in [
+            ("gateway.networking.k8s.io", "gatewayclasses"),
+            ("gateway.networking.k8s.io", "gateways"),
+            ("apiextensions.k8s.io", "customresourcedefinitions"),
+            ("policy", "poddisruptionbudgets"),
+            ("keda.sh", "scaledobjects"),
+        ] {
+            assert!(granted(group, plural), "{plural}");
+        }
+    }
+
+    #[test]
+    fn the_right_to_the_metrics_service_is_for_the_name_that_is_asked_for() {
+        for (given, full) in [("prometheus:9090", "http:prometheus:9090"), ("https:p:web", "https:p:web")] {
+            let names = RbacNames { metrics: Some((given.into(), "monitoring".into())), ..RbacNames::default() };
+            let objects = rbac(&names);
+            let role = objects.iter().find(|o| o["metadata"]["name"] == "pilothouse-metrics").expect("role");
+            assert_eq!(role["rules"][0]["resourceNames"], json!([full]));
+        }
     }
 
     #[test]

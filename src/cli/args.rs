@@ -2,7 +2,11 @@
 
 use super::code::EXIT_CODES;
 use crate::config::Wanted;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::model::Span;
+use crate::ui::Kiosk;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Moves a live service on Kubernetes from one version to the next, customer by customer, and back.
@@ -65,11 +69,13 @@ pub struct LookArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Open the console for looking only: nothing that could write exists.
-    Watch,
+    Watch(WatchArgs),
     /// Open the console on an embedded cluster, in this process; needs nothing.
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
     Status(StatusArgs),
+    /// Look at everything a release needs, from the terminal to the metrics, and name the first missing step.
+    Doctor(DoctorArgs),
     /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
     Start(StartArgs),
     /// Move the next wave of customers to the new version.
@@ -90,6 +96,76 @@ pub enum Verb {
     Cleanup(CleanupArgs),
     /// Print the custom resources and the rights that viewers and operators need.
     Manifests,
+    /// Say which configuration holds, and where each value comes from.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Read a keymap: what is wrong with it, and what its keys do.
+    #[command(subcommand)]
+    Keymap(KeymapVerb),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the program or of one verb.
+    Man {
+        /// The verb; the program when absent.
+        verb: Option<String>,
+    },
+    /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
+    ///
+    /// Reads the namespace with GET alone and prints, in the order in which they are applied: custom resources and rights,
+    /// slot b (a copy that nothing of slot a selects), the patch of the route, customers, the plan, what the application
+    /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
+    /// (else it is called as the Deployment), --metrics-url its metrics source.
+    Init(InitArgs),
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print what holds as a config.toml, each value with its flag, variable, line or default.
+    Print,
+}
+
+/// What can be done with a keymap.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeymapVerb {
+    /// Say everything that is wrong with a keymap, and what some terminals take for themselves.
+    Check {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
+    /// List every key with what it does.
+    Show {
+        /// A file or a name; the keymap that holds when absent.
+        file: Option<String>,
+    },
+}
+
+/// What `watch` takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WatchArgs {
+    /// A screen for a wall: large words, pages in turn, no key needed; old data takes it over as a whole.
+    #[arg(long)]
+    pub kiosk: bool,
+    /// How long each page of the kiosk stays; 0s for ever.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = Span::parse, requires = "kiosk")]
+    pub cycle: Span,
+    /// Show signs instead of customers' names.
+    #[arg(long)]
+    pub privacy: bool,
+    /// Let no key leave the kiosk.
+    #[arg(long, requires = "kiosk")]
+    pub no_quit: bool,
+}
+
+impl WatchArgs {
+    /// Returns how a kiosk behaves; `None` for a console.
+    pub fn kiosk(&self) -> Option<Kiosk> {
+        let cycle_ms = u64::try_from(self.cycle.0.as_millis()).unwrap_or(u64::MAX);
+        self.kiosk.then_some(Kiosk { cycle_ms, no_quit: self.no_quit })
+    }
 }
 
 /// What `demo` takes.
@@ -106,9 +182,40 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
+/// What `init` takes.
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    /// The Deployment that serves today; it stays untouched as slot a.
+    #[arg(long, value_name = "NAME")]
+    pub deployment: String,
+    /// Its Service.
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// The team's own HTTPRoute.
+    #[arg(long, value_name = "NAME")]
+    pub route: String,
+    /// The request header that names the customer.
+    #[arg(long, value_name = "HEADER")]
+    pub header: String,
+    /// A list of customers that exists already: YAML, a list of {id, name, tier, region, labels}.
+    #[arg(long, value_name = "FILE")]
+    pub customers: Option<PathBuf>,
+    /// Write the files into this folder instead of printing them; none is overwritten.
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
 /// What `status` takes.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
+    /// For people or for programs.
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// What `doctor` takes.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
     /// For people or for programs.
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     pub output: Format,
@@ -219,6 +326,17 @@ pub struct ApproveArgs {
 }
 
 impl Cli {
+    /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
+    pub fn of_process() -> (Self, Wanted) {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut wanted = cli.wanted();
+        let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let flags = matches.ids().map(clap::Id::as_str).filter(is_from_environment);
+        wanted.from_environment = flags.map(|id| id.replace('_', "-")).collect();
+        (cli, wanted)
+    }
+
     /// Returns what flags and environment ask for.
     pub fn wanted(&self) -> Wanted {
         Wanted {
@@ -231,6 +349,7 @@ impl Cli {
             keymap: self.look.keymap.clone(),
             time: self.look.time.clone(),
             ascii: self.look.ascii,
+            from_environment: BTreeSet::new(),
         }
     }
 }

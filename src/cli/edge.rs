@@ -1,17 +1,21 @@
 //! Where the program begins and ends: runtime, logs, last words, exit code.
 
-use super::args::{Cli, FinishArgs, Format, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb};
+use super::args::{
+    Cli, ConfigVerb, FinishArgs, Format, InitArgs, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs,
+    StatusArgs, Verb,
+};
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, machine, manifests, open, serve, status};
+use super::{
+    Answers, Demo, break_glass, carry_out, doctor, init, keymap, machine, manifests, open, pages, serve, status,
+};
 use crate::api::Commit;
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Wanted};
 use crate::core::{Command, Setup, View};
-use crate::runtime::{self, Clock, Engine, Exit, Links, Why, await_picture, stop_on_signals};
+use crate::model::Finding;
+use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
-use crate::ui::{Safe, Ui};
-use clap::Parser;
-use crossterm::event::EventStream;
-use std::io::{self, Write};
+use crate::ui::{RoundTrip, Safe, Ui};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,16 +25,16 @@ const PICTURE: Duration = Duration::from_secs(8);
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (cli, wanted) = Cli::of_process();
     let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
-    if let Err(error) = telemetry::install_last_words(logs.clone(), runtime::restore, runtime::last_state) {
+    if let Err(error) = telemetry::install_last_words(logs.clone(), runtime::restore, runtime::last_state, say_last) {
         say(&format!("failures will be reported plainly: {error}"));
     }
     let log = logs.map(|folder| telemetry::start(&folder, machine::variable("PILOTHOUSE_LOG").as_deref()));
     if let Some(Err(error)) = &log {
         say(&format!("there will be no log: {error}; name a folder with PILOTHOUSE_STATE_DIR"));
     }
-    let result = start(cli);
+    let result = start(cli, &wanted);
     // Dropped last, so that the reason for the end is in the log.
     drop(log);
     match result {
@@ -42,21 +46,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<Code, Failure> {
-    if let Some(Verb::Manifests) = cli.verb {
-        let text = manifests::print(cli.cluster.plan.as_deref(), cli.cluster.namespace.as_deref())?;
-        return print(&text).map(|()| Code::Ok);
+fn say_last(report: String) {
+    runtime::farewell(LastLine::Error, report);
+}
+
+fn start(cli: Cli, wanted: &Wanted) -> Result<Code, Failure> {
+    if let Some(text) = printed(&cli, wanted) {
+        return print(&text?).map(|()| Code::Ok);
     }
-    let settings = config::load(&cli.wanted(), &machine::surroundings()).map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        Failure::new(Code::Configuration, lines.join("\n"))
-    })?;
+    let is_doctor = matches!(cli.verb, Some(Verb::Doctor(_)));
+    let (settings, mistakes) = match config::load(wanted, &machine::surroundings()) {
+        Ok(settings) => (settings, Vec::new()),
+        // What is wrong with the files is a part of what doctor tells.
+        Err(mistakes) if is_doctor => (doctor::without_files(wanted).map_err(wrong_configuration)?, mistakes),
+        Err(mistakes) => return Err(wrong_configuration(mistakes)),
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Fault, format!("start the runtime: {error}")))?;
-    let result = tokio.block_on(dispatch(cli, settings));
+    let result = tokio.block_on(dispatch(cli, settings, mistakes));
     if let Err(failure) = &result {
         tracing::warn!(code = failure.code as u8, "{failure}");
     }
@@ -65,10 +75,33 @@ fn start(cli: Cli) -> Result<Code, Failure> {
     result
 }
 
-async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
+/// Carries out the verbs that only print something and need neither a cluster nor a right configuration.
+fn printed(cli: &Cli, wanted: &Wanted) -> Option<Result<String, Failure>> {
+    let around = machine::surroundings();
+    Some(match cli.verb.as_ref()? {
+        Verb::Manifests => manifests::print(cli.cluster.plan.as_deref(), cli.cluster.namespace.as_deref()),
+        Verb::Config(ConfigVerb::Print) => config::explain(wanted, &around).map_err(wrong_configuration),
+        Verb::Keymap(KeymapVerb::Check { file }) => keymap::check(file.as_deref(), wanted, &around),
+        Verb::Keymap(KeymapVerb::Show { file }) => keymap::show(file.as_deref(), wanted, &around),
+        Verb::Completions { shell } => Ok(pages::completions(*shell)),
+        Verb::Man { verb } => pages::man(verb.as_deref()),
+        _ => return None,
+    })
+}
+
+fn wrong_configuration(findings: Vec<Finding>) -> Failure {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    Failure::new(Code::Configuration, lines.join("\n"))
+}
+
+async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
-        Some(Verb::Watch) => console(settings, true).await,
+        Some(Verb::Watch(args)) => {
+            let mut settings = settings;
+            (settings.look.kiosk, settings.look.privacy) = (args.kiosk(), args.privacy);
+            console(settings, true).await
+        }
         Some(Verb::Demo(args)) => {
             let mut scenario = super::scenario(&args.scenario)?;
             scenario.seed = args.seed.unwrap_or(scenario.seed);
@@ -78,6 +111,14 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await
+        }
+        Some(Verb::Doctor(args)) => {
+            let report = doctor::run(&settings, mistakes, &signals()?).await?;
+            print(&match args.output {
+                Format::Text => report.text(),
+                Format::Json => written(&report)?,
+            })?;
+            Ok(report.code())
         }
         Some(Verb::Status(args)) => look(&settings, &args).await,
         Some(Verb::Start(args)) => {
@@ -105,7 +146,11 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             act(&settings, Command::Approve { ring: args.ring }, answers).await
         }
         Some(Verb::Cleanup(args)) => act(&settings, Command::Cleanup, Answers { yes: args.yes, take: None }).await,
-        Some(Verb::Manifests) => Ok(Code::Ok),
+        // Printed before there was a runtime.
+        Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
+            Ok(Code::Ok)
+        }
+        Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
 
@@ -121,8 +166,10 @@ async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Setti
     let stop = stop_on_signals().map_err(fault)?;
     let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
     let (terminal, screen) = runtime::enter(logs.and_then(|folder| telemetry::errors(&folder).ok())).map_err(fault)?;
-    let keys = Box::pin(EventStream::new());
-    let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, Ui::new(settings.look), stop)).await;
+    let round_trip = RoundTrip::default();
+    let keys = runtime::keys(round_trip.clone()).map_err(fault)?;
+    let ui = Ui::new(settings.look).over(round_trip);
+    let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, ui, stop)).await;
     drop(terminal);
     farewell(&exit)
 }
@@ -130,7 +177,10 @@ async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Setti
 fn farewell(exit: &Exit) -> Result<Code, Failure> {
     let state = runtime::state_in_words(&exit.view);
     match &exit.why {
-        Why::Quit => print(&format!("{}\n", Safe::new(&state))).map(|()| Code::Ok),
+        Why::Quit => {
+            runtime::farewell(LastLine::Output, format!("{}\n", Safe::new(&state)));
+            Ok(Code::Ok)
+        }
         Why::Signal => Err(Failure::new(Code::Stopped, format!("ended by a signal; {state}"))),
         Why::TerminalLost(why) => Err(Failure::new(Code::Stopped, format!("the terminal is gone ({why}); {state}"))),
     }
@@ -146,12 +196,14 @@ async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
     let view: View = engine.view();
     let output = match args.output {
         Format::Text => status::text(&view),
-        Format::Json => {
-            status::json(&view).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))?
-        }
+        Format::Json => written(&view)?,
     };
     print(&output)?;
     Ok(code::of_state(&view, is_complete))
+}
+
+fn written<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
+    status::json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
 }
 
 async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {
@@ -161,9 +213,27 @@ async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<
     let mut engine = Engine::open(setup, clock, links);
     let result = carry_out(&mut engine, command, &answers, &stop, &mut io::stderr()).await;
     engine.leave().await;
-    let words = result?;
+    let words = result.map_err(|failure| with_state(failure, &engine.view()))?;
     print(&format!("{}\n", Safe::new(&words)))?;
     Ok(Code::Ok)
+}
+
+/// Adds where the release stands to what went wrong.
+fn with_state(failure: Failure, view: &View) -> Failure {
+    Failure { text: format!("{}\n{}", failure.text, runtime::state_in_words(view)), ..failure }
+}
+
+async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure> {
+    let client = open::looking(settings).await?;
+    let url = settings.metrics.as_ref().map(|(url, _)| url.clone());
+    let ask = init::wanted(args, client.namespace(), settings.plan.clone(), url)?;
+    let adoption = init::init(&client, &ask).await?;
+    let text = match &args.output {
+        Some(folder) => init::write(&adoption, folder)?,
+        None => init::stream(&adoption),
+    };
+    let text = if io::stdout().is_terminal() { init::for_terminal(&text) } else { text };
+    print(&text).map(|()| Code::Ok)
 }
 
 fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {
@@ -210,6 +280,5 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Says something on standard error, line by line, so that foreign text in it can do nothing.
 fn say(text: &str) {
     let lines: String = text.lines().map(|line| format!("{}\n", Safe::new(line))).collect();
-    // There is nowhere left to say that this failed.
-    let _ = io::stderr().write_all(lines.as_bytes());
+    runtime::farewell(LastLine::Error, lines);
 }

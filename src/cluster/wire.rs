@@ -151,7 +151,7 @@ impl Answer {
         let (_, _, plural) = kind.path();
         let told = self.rejection();
         let why = match self.status {
-            401 => format!("the API server does not accept our credentials ({told}): log in again"),
+            401 => format!("the API server does not accept our credentials ({told}): {}", crate::core::LOG_IN),
             403 => format!(
                 "may not read {plural} in namespace {namespace} ({}): ask for the viewer role that `pilothouse manifests` prints",
                 told.message

@@ -2,7 +2,9 @@
 
 use super::nearest;
 use crate::model::{Authentication, Finding};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 /// What the file says.
@@ -17,7 +19,12 @@ pub(super) struct FileConfig {
     pub theme: Option<String>,
     pub keymap: Option<String>,
     pub time: Option<String>,
+    /// The line of each key, such as `cluster.context`, and of each section.
+    pub lines: Lines,
 }
+
+/// Where in the file a section or a key stands, from one.
+pub(super) type Lines = BTreeMap<String, usize>;
 
 /// Sections and their keys.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -36,7 +43,8 @@ impl FileConfig {
                 return Self::default();
             }
         };
-        let mut reader = Reader { path, table: &table, findings };
+        let lines = lines(text);
+        let mut reader = Reader { path, table: &table, lines: &lines, findings };
         reader.check_names();
         Self {
             context: reader.text("cluster", "context"),
@@ -48,6 +56,7 @@ impl FileConfig {
             theme: reader.text("ui", "theme"),
             keymap: reader.text("ui", "keymap"),
             time: reader.text("ui", "time"),
+            lines,
         }
     }
 }
@@ -55,6 +64,7 @@ impl FileConfig {
 struct Reader<'a> {
     path: &'a str,
     table: &'a Table,
+    lines: &'a Lines,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -63,15 +73,16 @@ impl Reader<'_> {
         let sections: Vec<&str> = KNOWN.iter().map(|(section, _)| *section).collect();
         for (section, value) in self.table {
             let Some((_, keys)) = KNOWN.iter().find(|(known, _)| known == section) else {
-                self.unknown(section, &format!("[{section}]"), &sections);
+                self.unknown(section, section, &format!("[{section}]"), &sections);
                 continue;
             };
             let Value::Table(entries) = value else {
-                self.refuse(format!("{section} must be a section: write [{section}] and its keys below it"));
+                self.refuse(section, format!("{section} must be a section: write [{section}] and its keys below it"));
                 continue;
             };
             for key in entries.keys().filter(|key| !keys.contains(&key.as_str())) {
-                self.unknown(key, &format!("{section}.{key}"), keys);
+                let place = format!("{section}.{key}");
+                self.unknown(key, &place, &place, keys);
             }
         }
     }
@@ -82,7 +93,8 @@ impl Reader<'_> {
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(text.clone()),
             other => {
-                self.refuse(format!("{section}.{key} is {}, and must be a text in quotes", other.type_str()));
+                let text = format!("{section}.{key} is {}, and must be a text in quotes", other.type_str());
+                self.refuse(&format!("{section}.{key}"), text);
                 None
             }
         }
@@ -104,23 +116,46 @@ impl Reader<'_> {
             ("bearer-file", _) if !path.is_empty() => Some(Authentication::BearerFile { path: path.to_owned() }),
             ("exec", Some(command)) => Some(Authentication::Exec { command }),
             _ => {
-                self.refuse(format!(
+                let text = format!(
                     "metrics.auth with kind {kind:?} is not usable: it must be none, bearer-file with a path, or exec with a command"
-                ));
+                );
+                self.refuse("metrics.auth", text);
                 None
             }
         }
     }
 
-    fn unknown(&mut self, name: &str, place: &str, known: &[&str]) {
+    fn unknown(&mut self, name: &str, at: &str, place: &str, known: &[&str]) {
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("known are {}", known.join(", ")),
         };
-        self.findings.push(Finding::refuse("config.unknown", format!("{}: {place} is not known: {hint}", self.path)));
+        let text = format!("{}: {place} is not known: {hint}", self.place(at));
+        self.findings.push(Finding::refuse("config.unknown", text));
     }
 
-    fn refuse(&mut self, text: String) {
-        self.findings.push(Finding::refuse("config.value", format!("{}: {text}", self.path)));
+    fn refuse(&mut self, at: &str, text: String) {
+        self.findings.push(Finding::refuse("config.value", format!("{}: {text}", self.place(at))));
     }
+
+    fn place(&self, at: &str) -> String {
+        match self.lines.get(at) {
+            Some(line) => format!("{}:{line}", self.path),
+            None => self.path.to_owned(),
+        }
+    }
+}
+
+fn lines(text: &str) -> Lines {
+    let mut lines = Lines::new();
+    let Ok(table) = DeTable::parse(text) else { return lines };
+    let line_of = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    for (section, value) in table.get_ref() {
+        lines.insert(section.get_ref().to_string(), line_of(section.span().start));
+        let DeValue::Table(entries) = value.get_ref() else { continue };
+        for key in entries.keys() {
+            lines.insert(format!("{}.{}", section.get_ref(), key.get_ref()), line_of(key.span().start));
+        }
+    }
+    lines
 }

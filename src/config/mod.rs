@@ -2,14 +2,20 @@
 //!
 //! Flags win over the environment, the environment over the file. Every mistake is found at once.
 
+mod explain;
 mod file;
 mod nearest;
 
 use crate::model::{Authentication, Finding};
 use crate::ui::{Keymap, Look, Theme};
+pub use explain::explain;
 use file::FileConfig;
 pub use nearest::nearest;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// The keymap when none is named.
+const DEFAULT_KEYMAP: &str = "default";
 
 /// What flags and environment variables ask for; `None` leaves it to the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub struct Wanted {
     pub time: Option<String>,
     /// Draw with ASCII alone.
     pub ascii: bool,
+    /// Which of these came from the environment, by the names of their flags.
+    pub from_environment: BTreeSet<String>,
 }
 
 /// What the machine says about itself.
@@ -82,6 +90,30 @@ pub fn is_utf8_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
 /// # Errors
 /// Returns every mistake in the file, the theme and the keymap.
 pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Finding>> {
+    settle(wanted, around).map(|(settings, _)| settings)
+}
+
+/// Reads a keymap that is named or lies in a file; `None` is the one in the program.
+///
+/// # Errors
+/// Returns everything that is wrong with it.
+pub fn keymap(name: Option<&str>, around: &Surroundings) -> Result<Keymap, Vec<Finding>> {
+    let mut findings = Vec::new();
+    choose_keymap(name, around, &mut findings).ok_or(findings)
+}
+
+/// Returns the name of the keymap that holds, without reading it.
+///
+/// # Errors
+/// Returns every mistake in the configuration file.
+pub fn keymap_name(wanted: &Wanted, around: &Surroundings) -> Result<String, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let file = read_file(around, &mut findings);
+    let name = wanted.keymap.clone().or(file.keymap).unwrap_or_else(|| DEFAULT_KEYMAP.to_owned());
+    if findings.is_empty() { Ok(name) } else { Err(findings) }
+}
+
+fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfig), Vec<Finding>> {
     let mut findings = Vec::new();
     let file = read_file(around, &mut findings);
     let theme = choose_theme(wanted.theme.as_deref().or(file.theme.as_deref()), around, &mut findings);
@@ -91,21 +123,26 @@ pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Find
         findings.push(Finding::refuse("config.value", format!("time {time:?} is not known: it is utc or local")));
     }
     let (Some(theme), Some(keymap), true) = (theme, keymap, findings.is_empty()) else { return Err(findings) };
-    let metrics_url = wanted.metrics_url.clone().or(file.metrics_url);
-    Ok(Settings {
-        context: wanted.context.clone().or(file.context),
-        namespace: wanted.namespace.clone().or(file.namespace),
-        plan: wanted.plan.clone().or(file.plan),
-        kubeconfig: wanted.kubeconfig.clone().or(file.kubeconfig),
-        metrics: metrics_url.map(|url| (url, file.metrics_auth.unwrap_or(Authentication::None))),
-        look: Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc" },
-    })
+    for warning in keymap.warnings() {
+        tracing::warn!("keymap: {warning}");
+    }
+    let look =
+        Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc", kiosk: None, privacy: false };
+    let metrics_url = wanted.metrics_url.clone().or_else(|| file.metrics_url.clone());
+    let auth = file.metrics_auth.clone().unwrap_or(Authentication::None);
+    let settings = Settings {
+        context: wanted.context.clone().or_else(|| file.context.clone()),
+        namespace: wanted.namespace.clone().or_else(|| file.namespace.clone()),
+        plan: wanted.plan.clone().or_else(|| file.plan.clone()),
+        kubeconfig: wanted.kubeconfig.clone().or_else(|| file.kubeconfig.clone()),
+        metrics: metrics_url.map(|url| (url, auth)),
+        look,
+    };
+    Ok((settings, file))
 }
 
 fn read_file(around: &Surroundings, findings: &mut Vec<Finding>) -> FileConfig {
-    let Some(path) = around.folder.as_ref().map(|folder| folder.join("config.toml")) else {
-        return FileConfig::default();
-    };
+    let Some(path) = config_file(around) else { return FileConfig::default() };
     match std::fs::read_to_string(&path) {
         Ok(text) => FileConfig::parse(&text, &path.display().to_string(), findings),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileConfig::default(),
@@ -114,6 +151,10 @@ fn read_file(around: &Surroundings, findings: &mut Vec<Finding>) -> FileConfig {
             FileConfig::default()
         }
     }
+}
+
+fn config_file(around: &Surroundings) -> Option<PathBuf> {
+    around.folder.as_ref().map(|folder| folder.join("config.toml"))
 }
 
 fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Theme> {
@@ -130,9 +171,10 @@ fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Fi
 }
 
 fn choose_keymap(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Keymap> {
-    let name = name.unwrap_or("default");
-    let embedded = |name: &str| (name == "default").then(|| Keymap::DEFAULT.to_owned());
-    let text = find_text("keymap", name, around, embedded, &["default"], findings)?;
+    let name = name.unwrap_or(DEFAULT_KEYMAP);
+    let embedded = |name: &str| Keymap::embedded(name).map(str::to_owned);
+    let known: Vec<&str> = Keymap::names().collect();
+    let text = find_text("keymap", name, around, embedded, &known, findings)?;
     Keymap::parse(&text).map_err(|found| findings.extend(found)).ok()
 }
 

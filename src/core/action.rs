@@ -39,8 +39,38 @@ pub enum Action {
     Customers,
     /// Shows the events.
     Events,
-    /// Narrows the customers to those that contain a text.
+    /// Shows one ring.
+    Ring,
+    /// Shows the drain, pod by pod.
+    Drain,
+    /// Shows every graph.
+    Graphs,
+    /// Shows the errors in one large graph.
+    Errors,
+    /// Shows the latency in one large graph.
+    Latency,
+    /// Shows the plan with its waves and gates.
+    Plan,
+    /// Shows what speaks against a start.
+    Preflight,
+    /// Shows every release and the figures of delivery.
+    Releases,
+    /// Narrows the customers.
     Filter,
+    /// Sorts the customers another way.
+    Sort,
+    /// Shows more columns of the customers.
+    Wide,
+    /// Points at the next panel, or shows the next graph.
+    NextPanel,
+    /// Points at the panel before, or shows the graph before.
+    PreviousPanel,
+    /// Freezes the picture.
+    Freeze,
+    /// Changes the colours.
+    Theme,
+    /// Copies what is selected.
+    Copy,
     /// Moves the selection up.
     Up,
     /// Moves the selection down.
@@ -246,7 +276,79 @@ pub const ACTIONS: &[ActionSpec] = &[
         Action::Events,
         "view.events",
         "all events",
-        "Show the journal of this release.",
+        "Show the journal of this release, record by record.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Ring,
+        "view.ring",
+        "ring",
+        "Show one ring: its waves, its customers, how they fare on both versions.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Drain,
+        "view.drain",
+        "drain",
+        "Show the drain: what each pod still holds, and what is missing for the proof.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Graphs,
+        "view.graphs",
+        "graphs",
+        "Show drain, errors, latency and requests over time.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Errors,
+        "view.errors",
+        "errors",
+        "Show the errors of both versions in one large graph.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Latency,
+        "view.latency",
+        "latency",
+        "Show the latency of both versions in one large graph.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Plan,
+        "view.plan",
+        "plan and gates",
+        "Show every wave of the plan and what every gate says.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Preflight,
+        "view.preflight",
+        "preflight",
+        "Show everything that speaks against a start, or may hurt.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Releases,
+        "view.releases",
+        "releases",
+        "Show every release of this plan, and how often, how fast and how well it delivers.",
         Role::Look,
         Danger::Look,
         None,
@@ -255,7 +357,62 @@ pub const ACTIONS: &[ActionSpec] = &[
         Action::Filter,
         "view.filter",
         "filter",
-        "Show only customers whose id, name or ring contains a text.",
+        "Narrow the customers, such as ring:early ver:4.12 err>1, or any text.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Sort,
+        "view.sort",
+        "sort",
+        "Sort the customers another way: by ring, errors, open work, requests, name.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Wide,
+        "view.wide",
+        "wide columns",
+        "Show more columns of the customers, or fewer again.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::NextPanel,
+        "view.next-panel",
+        "next panel",
+        "Point at the next panel, or show the next graph.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::PreviousPanel,
+        "view.previous-panel",
+        "panel before",
+        "Point at the panel before, or show the graph before.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
+        Action::Freeze,
+        "view.freeze",
+        "freeze view",
+        "Freeze the picture, not the release; forward acts are refused until it moves again.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(Action::Theme, "view.theme", "theme", "Change the colours to the next theme.", Role::Look, Danger::Look, None),
+    row(
+        Action::Copy,
+        "view.copy",
+        "copy",
+        "Copy what is selected to the clipboard of the terminal (OSC 52).",
         Role::Look,
         Danger::Look,
         None,

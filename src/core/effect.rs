@@ -1,5 +1,6 @@
 //! Everything the core may ask of the world.
 
+use super::SurveyRequest;
 use crate::model::{Direction, MetricsSource, ResourceKind, ResourceRef, Span, Timestamp};
 use serde_json::Value;
 
@@ -25,6 +26,10 @@ pub enum Effect {
     Poll(Box<MetricsRequest>),
     /// Watch this ConfigMap for the customers, and no other.
     WatchCustomers(String),
+    /// Ask whether we may do these things; the answer is [`super::Event::Rights`].
+    Rights(Vec<super::Right>),
+    /// Look at what no watch brings; the answer is [`super::Event::Survey`].
+    Survey(Box<SurveyRequest>),
 }
 
 /// One change of one object.

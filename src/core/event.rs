@@ -1,8 +1,11 @@
 //! Everything that can arrive.
 
-use super::{Command, OpId};
-use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Timestamp};
+use super::{Command, OpId, Survey};
+use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Span, Timestamp};
 use serde_json::Value;
+
+/// How every message ends that says that our credentials are not accepted; screens tell an expired login by it.
+pub const LOG_IN: &str = "log in again";
 
 /// Something that arrived; the only way into the core.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,12 @@ pub enum Event {
         /// The mark of the preview it was confirmed on; `None` skips the comparison (hold).
         mark: Option<String>,
     },
+    /// The answers to a question for rights of ours.
+    Rights(Vec<super::Allowed>),
+    /// The answer to a survey of ours.
+    Survey(Box<Survey>),
+    /// Somebody looks at what speaks against a start and wants a survey no older than this.
+    SurveyWanted(Span),
     /// Time has passed.
     Tick,
     /// The terminal is gone or the program is leaving: forward work stops, the lease is released.

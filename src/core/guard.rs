@@ -66,6 +66,17 @@ pub fn kube_fresh(state: &State, now: Timestamp) -> Option<Refusal> {
     }
 }
 
+/// Refuses a start on an old picture of Gateways and policies; that there is none yet is a finding of the preflight.
+pub fn surveyed(state: &State, now: Timestamp) -> Option<Refusal> {
+    let age = state.surveys.age(&super::survey::request(state)?, now)?;
+    (age > super::survey::FRESH).then(|| {
+        let text = format!(
+            "Gateways and policies were last looked at {age} ago: they are looked at again, which takes a moment"
+        );
+        Refusal::new(super::survey::STALE, text)
+    })
+}
+
 /// Returns the kind heard of least recently and its age in milliseconds; `None` = never.
 pub fn oldest_kube(state: &State, now: Timestamp) -> (ResourceKind, Option<i64>) {
     KUBE_SOURCES
@@ -102,7 +113,7 @@ pub fn target_ready(scope: &Scope<'_>) -> Option<Refusal> {
     (ready < wanted).then(|| {
         let waiting = scope
             .world
-            .pods(scope.slot(Side::New))
+            .pods(scope.component(), scope.slot(Side::New))
             .find_map(|pod| pod.waiting.as_ref().map(|why| format!(", pod {}: {why}", pod.name)))
             .unwrap_or_default();
         Refusal::new("guard.ready", format!("{ready} of {wanted} pods of Service {service} are ready{waiting}"))

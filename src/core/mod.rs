@@ -3,12 +3,14 @@
 //! Pure: no I/O, no clock, no randomness. `now` is an argument.
 
 mod action;
+mod closeup;
 mod command;
 mod deploy;
 mod effect;
 mod event;
 mod evidence;
 mod freeze;
+mod gateway;
 pub mod glass;
 mod guard;
 mod ids;
@@ -23,9 +25,11 @@ mod preflight;
 mod preview;
 mod proof;
 mod record;
+mod rights;
 mod scope;
 mod show;
 mod state;
+mod survey;
 mod task;
 #[cfg(test)]
 mod testbed;
@@ -58,13 +62,21 @@ mod view;
 mod world;
 
 pub use action::{ACTIONS, Action, ActionSpec, Danger, Role};
+pub use closeup::{
+    Audit, AuditRow, Closeup, CustomerCloseup, Delivery, DrainCloseup, PastRow, PodRow, Releases, RingCloseup,
+    RouteRow, Subject, WaveRow,
+};
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
-pub use state::{Setup, State, preview, update, view};
+pub use rights::{Allowed, Right, needed};
+pub use state::{Setup, State, closeup, findings, plan, preview, update, view};
+pub use survey::{
+    Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
+};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::World;

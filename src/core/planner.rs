@@ -10,7 +10,7 @@ use super::state::{Goal, Mandate};
 use super::task::{Order, live_undo};
 use super::{State, guard};
 use crate::api::{Act, BlockedKind};
-use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Timestamp};
+use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Span, Timestamp};
 use crate::routing::{Acceptance, Undo};
 
 /// What comes next.
@@ -54,9 +54,6 @@ pub enum Step {
     /// Delete what ended releases have left behind.
     Cleanup,
 }
-
-/// The gap between two patches that build on each other, in milliseconds after acceptance (CONTRACTS 3).
-const GAP: i64 = 600;
 
 /// How long a rollback waits for all pods of the old version, in seconds; after that one ready pod is enough.
 const START_PATIENCE: i64 = 60;
@@ -225,14 +222,13 @@ impl Planner<'_> {
         if status.routes.is_empty() || status.routes.iter().any(|r| r.uid.is_empty()) {
             return self.order(Act::Install, 0, String::new());
         }
-        if let Some(wait) = self.unsettled(GAP) {
+        if let Some(wait) = self.unsettled(self.scope.gap()) {
             return wait;
         }
         if status.routes.iter().any(|r| !r.armed) {
             return self.order(Act::Arm, 0, String::new());
         }
-        let settle = i64::try_from(self.scope.settle().0.as_millis()).unwrap_or(i64::MAX);
-        if let Some(wait) = self.unsettled(settle.max(GAP)) {
+        if let Some(wait) = self.unsettled(self.scope.settle().max(self.scope.gap())) {
             return wait;
         }
         let old = Some(self.scope.slot(Side::Old));
@@ -336,8 +332,8 @@ impl Planner<'_> {
         if waits.is_empty() { Next::Do(Step::Enter(Phase::Promoted, self.evidence())) } else { Next::Wait(waits) }
     }
 
-    /// Waits until every route has been accepted for `gap` milliseconds.
-    fn unsettled(&self, gap: i64) -> Option<Next> {
+    /// Waits until every route has been accepted for this long.
+    fn unsettled(&self, gap: Span) -> Option<Next> {
         match routes_accepted(&self.scope) {
             Acceptance::Bad(why) => return Some(Next::Do(Step::Block(BlockedKind::BadStatus, why.join("; ")))),
             Acceptance::Pending(why) => {
@@ -346,7 +342,7 @@ impl Planner<'_> {
             Acceptance::Accepted => {}
         }
         let at = self.state.server_now(self.now);
-        let ready = self.state.accepted.unwrap_or(at) + jiff::SignedDuration::from_millis(gap);
+        let ready = self.state.accepted.unwrap_or(at) + super::proof::jiff_span(gap);
         (at < ready).then(|| Next::Wait(vec![format!("settling for {} s more", seconds_between(at, ready))]))
     }
 

@@ -3,9 +3,9 @@
 use super::evidence::{Counted, Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
-use crate::api::WaveProgress;
+use crate::api::{NO_ENDPOINTS, WaveProgress};
 use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
-use crate::routing::{Acceptance, NO_ENDPOINTS, acceptance};
+use crate::routing::{Acceptance, acceptance};
 use std::collections::BTreeSet;
 
 /// Whether nothing is open on a slot any more.
@@ -53,7 +53,7 @@ pub fn routes_accepted(scope: &Scope<'_>) -> Acceptance {
     // Placeholder rules, which no request matches, go on naming the slot that was retired on purpose.
     let expected = (scope.status().phase == Phase::Cleaning).then_some(NO_ENDPOINTS);
     for route in scope.base().into_iter().chain(scope.managed()) {
-        match acceptance(route, expected) {
+        match acceptance(route, expected, scope.controllers) {
             Acceptance::Accepted => {}
             Acceptance::Pending(why) => pending = pending.or(Some(why)),
             Acceptance::Bad(why) => bad.extend(why),
@@ -335,7 +335,7 @@ pub fn freshness(scope: &Scope<'_>, evidence: &Evidence, now: Timestamp, slot: S
 
 /// Returns the pods of a slot in which something may be open: a container that has not started, or has terminated, holds nothing.
 pub fn covered<'a>(scope: &Scope<'a>, slot: Slot) -> impl Iterator<Item = &'a PodView> {
-    scope.world.pods(slot).filter(|pod| pod.running && !pod.terminated)
+    scope.world.pods(scope.component(), slot).filter(|pod| pod.running && !pod.terminated)
 }
 
 /// Returns whole seconds from `from` to `to`, rounded up, at least 0.

@@ -1,8 +1,9 @@
 //! The release under way, seen as a whole: its record, its frozen plan and the live objects it is about.
 
 use super::world::{DeploymentView, ReleaseRead, World};
-use crate::api::{Frozen, ReleaseStatus, RouteRecord};
+use crate::api::{Frozen, Provider, ReleaseStatus, RouteRecord, UNKNOWN, provider};
 use crate::model::{Component, CustomerId, Plan, ResourceKind, Ring, Side, Slot, Span, Wave, annotation};
+use crate::routing::{Controllers, controllers_of};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,6 +18,8 @@ pub struct Scope<'a> {
     pub frozen: &'a Frozen,
     /// The frozen plan, checked.
     pub plan: &'a Plan,
+    /// Which controller is responsible for which Gateway, as far as a survey could tell.
+    pub controllers: &'a Controllers,
 }
 
 impl<'a> Scope<'a> {
@@ -91,10 +94,19 @@ impl<'a> Scope<'a> {
         self.ring_of(wave).map_or(self.plan.promote_bake, |ring| ring.bake)
     }
 
-    /// Returns how long a shift settles after it is accepted.
+    /// Returns how long a shift settles after it is accepted: as the plan says, else as the slowest of its gateways needs.
     pub fn settle(&self) -> Span {
-        // 30 s where the plan does not say it: the slowest gateway measured, and the provider is not asked.
-        self.plan.settle.unwrap_or(Span::seconds(30))
+        self.plan.settle.unwrap_or_else(|| self.slowest(|provider| provider.settle))
+    }
+
+    /// Returns the pause between two patches that build on each other, after the first is accepted.
+    pub fn gap(&self) -> Span {
+        self.slowest(|provider| provider.gap)
+    }
+
+    fn slowest(&self, of: impl Fn(&Provider) -> Span) -> Span {
+        let controllers = self.base().map(|base| controllers_of(base, self.controllers)).unwrap_or_default();
+        controllers.iter().map(|controller| of(provider(controller))).max().unwrap_or_else(|| of(&UNKNOWN))
     }
 
     /// Returns every listed customer of the frozen waves.

@@ -75,6 +75,9 @@ pub struct State {
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
+    pub(super) surveys: super::survey::Surveys,
+    pub(super) rights: super::rights::Rights,
+    pub(super) standing: super::preflight::Standing,
     pub(super) leaving: bool,
     /// What the last notices about plan and customers were made of.
     pub(super) noted: Option<(u64, u64)>,
@@ -230,7 +233,13 @@ impl State {
     pub(super) fn scope(&self) -> Option<Scope<'_>> {
         let release = self.world.release(&self.active_name()?)?;
         let frozen = release.status.frozen.as_ref()?;
-        Some(Scope { world: &self.world, release, frozen, plan: self.plan.as_ref()? })
+        Some(Scope {
+            world: &self.world,
+            release,
+            frozen,
+            plan: self.plan.as_ref()?,
+            controllers: self.surveys.controllers(),
+        })
     }
 
     /// Returns what this console may do.
@@ -272,8 +281,13 @@ impl State {
         let accepted = self
             .scope()
             .is_some_and(|scope| super::proof::routes_accepted(&scope) == crate::routing::Acceptance::Accepted);
+        if self.scope().is_some() && !accepted {
+            // Who is responsible for a Gateway may have changed since the last survey.
+            self.surveys.want(super::survey::FRESH);
+        }
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
+        super::preflight::refresh(self, now);
     }
 
     fn refresh_plan(&mut self) {
@@ -365,12 +379,16 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Rights(answers) => state.rights.take(answers),
+        Event::Survey(survey) => state.surveys.take(now, *survey),
+        Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
-    super::poll::wants(state, &mut effects);
+    super::poll::wants(state, now, &mut effects);
+    super::survey::wants(state, now, &mut effects);
     effects
 }
 
@@ -379,9 +397,25 @@ pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Previ
     super::preview::preview(state, now, command)
 }
 
+/// Says everything that the preflight finds about a start, the gravest first; nothing for any other order.
+pub fn findings(state: &State, now: Timestamp, command: &Command) -> Vec<Finding> {
+    let request = StartRequest::of(state, command);
+    request.map_or_else(Vec::new, |request| super::preflight::preflight(state, now, &request))
+}
+
+/// Returns the plan in force: the frozen one of the release under way, else the live one.
+pub fn plan(state: &State) -> Option<&Plan> {
+    state.plan.as_ref()
+}
+
 /// Computes what the screens show.
 pub fn view(state: &State, now: Timestamp) -> super::View {
     super::show::view(state, now)
+}
+
+/// Looks closely at one thing for the screen that shows it; `None` when it is not there.
+pub fn closeup(state: &State, now: Timestamp, subject: &super::Subject) -> Option<super::Closeup> {
+    super::show::closeup(state, now, subject)
 }
 
 #[cfg(test)]

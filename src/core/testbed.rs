@@ -4,10 +4,10 @@
 mod plays;
 mod seed;
 
-use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
+use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Right, Setup, State, Verb, View, Write};
 use crate::model::{
-    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, StreamKind, Timestamp, name_of,
-    resource_version, uid_of,
+    Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
+    name_of, resource_version, uid_of,
 };
 use crate::routing;
 use serde_json::{Value, json};
@@ -100,6 +100,13 @@ pub struct Bed {
     before: Option<(&'static str, Act)>,
     /// Somebody deletes all objects of a kind as soon as such a write has been applied.
     deletes: Option<(ResourceKind, Which)>,
+    /// The policies of the namespace.
+    pub policies: Vec<Value>,
+    /// PodDisruptionBudgets and ScaledObjects.
+    pub scalers: (Vec<Value>, Vec<Value>),
+    /// What nobody may do, as `kubectl auth can-i` takes it.
+    pub denied: Vec<String>,
+    surveyed: Vec<usize>,
 }
 
 impl Bed {
@@ -128,6 +135,10 @@ impl Bed {
             broken: Vec::new(),
             before: None,
             deletes: None,
+            policies: Vec::new(),
+            scalers: (Vec::new(), Vec::new()),
+            denied: Vec::new(),
+            surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
             bed.put(kind, object);
@@ -162,8 +173,12 @@ impl Bed {
         at
     }
 
-    /// Gives an order, confirmed on what is shown now.
+    /// Gives an order, confirmed on what is shown now; to look at a start takes a fresh survey.
     pub fn order(&mut self, desk: usize, command: Command) {
+        if matches!(command, Command::Start { .. }) {
+            self.tell(desk, Event::SurveyWanted(Span::seconds(30)));
+            self.run();
+        }
         let mark = super::preview(&self.desks[desk].state, self.now, &command).mark;
         self.tell(desk, Event::Command { command, mark: Some(mark) });
         self.run();
@@ -215,6 +230,12 @@ impl Bed {
     pub fn leave(&mut self, desk: usize) {
         self.tell(desk, Event::Leaving);
         self.run();
+    }
+
+    /// Returns how many surveys a console has asked for.
+    pub fn surveys(&mut self, desk: usize) -> usize {
+        self.run();
+        self.surveyed.iter().filter(|of| **of == desk).count()
     }
 
     /// Computes what a console shows.
@@ -349,6 +370,16 @@ impl Bed {
                         Fate::Slow => (after, answer) = (2, self.apply(&write)),
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
+                }
+                Effect::Rights(rights) => {
+                    let denied = self.denied.clone();
+                    let answer = |right: Right| (right.clone(), Some(!denied.contains(&right.to_string())));
+                    self.tell(desk, Event::Rights(rights.into_iter().map(answer).collect()));
+                }
+                Effect::Survey(request) => {
+                    self.surveyed.push(desk);
+                    let survey = seed::survey(&request, &self.policies, &self.scalers);
+                    self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}
             }

@@ -50,7 +50,7 @@ fn what_reconnects_keeps_no_slot_and_is_said() {
     assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("RetiringOld", 0));
     let drain = bed.view(desk).drain;
     assert!(drain.proven);
-    assert_eq!(drain.headline, "proven: nothing to wait for; 3 sockets asked to reconnect");
+    assert_eq!(drain.headline, "proven: 3 sockets asked to reconnect, nothing else is open");
     let facts = super::preview(&bed.desks[desk].state, bed.now, &Command::Finish).facts;
     assert!(facts.iter().any(|f| f.text.starts_with("sockets are not waited for: they are asked to reconnect")));
     // One of the two pods ends as it should, the other has to be killed: only that one is cut.

@@ -84,6 +84,19 @@ impl Track {
     }
 }
 
+impl Track {
+    /// Tells each growth of a counter with its time, oldest first; resets and `born` are read as [`Track::increase`] does.
+    pub fn each_increase(&self, born: bool, mut tell: impl FnMut(i64, f64)) {
+        let mut before = born.then_some(0.0);
+        for (at, value) in &self.changes {
+            if let Some(before) = before {
+                tell(*at, if *value >= before { value - before } else { *value });
+            }
+            before = Some(*value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

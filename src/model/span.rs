@@ -13,6 +13,11 @@ impl Span {
         Self(Duration::from_secs(seconds))
     }
 
+    /// Makes a span of whole milliseconds.
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
     /// Reads the written form.
     ///
     /// # Errors

@@ -141,6 +141,14 @@ pub(super) fn backend_name(backend: &Value) -> String {
     }
 }
 
+/// Returns namespace (empty = the route's own) and name of each Gateway that a route names as its parent.
+pub fn gateways_of(route: &Value) -> Vec<(String, String)> {
+    let text = |parent: &Value, key: &str| parent[key].as_str().unwrap_or_default().to_owned();
+    let is_gateway = |parent: &&Value| parent["kind"].as_str().unwrap_or("Gateway") == "Gateway";
+    let parents = list(&route["spec"]["parentRefs"]).iter().filter(is_gateway);
+    parents.map(|parent| (text(parent, "namespace"), text(parent, "name"))).collect()
+}
+
 /// Reads `metadata.namespace`; empty when the object has none.
 pub(super) fn namespace_of(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or_default()

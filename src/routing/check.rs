@@ -7,6 +7,7 @@ use super::marks::base_of;
 use super::matching::{Match, matches_of};
 use super::rivals::{captures, is_same, left_over, not_governed, regex_matches, some_of, undecided};
 use super::shape::shape;
+use crate::api::is_keeper;
 use crate::model::{Component, Finding, Slot, name_of};
 use serde_json::Value;
 
@@ -34,6 +35,28 @@ pub fn check(base: Option<&Value>, others: &[&Value], component: &Component, hea
     findings
 }
 
+/// Lists the rules of a route, counted from 1, that set no limit to a request.
+pub fn untimed_rules(base: &Value) -> Vec<usize> {
+    let untimed = |rule: &Value| !backend_refs(rule).is_empty() && rule["timeouts"]["request"].is_null();
+    numbered(base).filter(|(_, rule)| untimed(rule)).map(|(number, _)| number).collect()
+}
+
+/// Lists the slot rules of a route, counted from 1, with those of their backends that have filters of their own.
+pub fn filtered_backends(base: &Value, component: &Component) -> Vec<(usize, Vec<String>)> {
+    let filtered = |rule: &Value| -> Vec<String> {
+        backend_refs(rule).iter().filter(|b| !list(&b["filters"]).is_empty()).map(backend_name).collect()
+    };
+    let is_slot_rule = |rule: &Value| matches!(slot_refs(base, rule, component), SlotRefs::Both { .. });
+    let rules = numbered(base).filter(|(_, rule)| is_slot_rule(rule));
+    rules.map(|(number, rule)| (number, filtered(rule))).filter(|(_, named)| !named.is_empty()).collect()
+}
+
+/// Names rules in a sentence: `rule 2`, `rules 1, 3`.
+pub fn rules_named(numbers: &[usize]) -> String {
+    let list: Vec<String> = numbers.iter().map(usize::to_string).collect();
+    format!("{} {}", if list.len() == 1 { "rule" } else { "rules" }, list.join(", "))
+}
+
 /// Checks the base route alone; its weights are not looked at.
 pub(super) fn base_findings(base: &Value, component: &Component, header: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -52,19 +75,6 @@ pub(super) fn base_findings(base: &Value, component: &Component, header: &str) -
     }
     findings.extend(slot_findings(base, component));
     findings.extend(match_findings(base, header));
-    let untimed: Vec<usize> = numbered(base)
-        .filter(|(_, rule)| !backend_refs(rule).is_empty() && rule["timeouts"]["request"].is_null())
-        .map(|(number, _)| number)
-        .collect();
-    if !untimed.is_empty() {
-        findings.push(Finding::warn(
-            "route.no-timeouts",
-            format!(
-                "HTTPRoute {name} sets no timeouts.request in {}: Envoy-based gateways cut such requests after 15 s, some also silent requests and idle sockets after 300 s; set it, 0s for no limit",
-                rules_named(&untimed)
-            ),
-        ));
-    }
     findings
 }
 
@@ -89,7 +99,7 @@ pub(super) fn neighbour_findings(base: &Value, others: &[&Value], component: &Co
             .map(|slot| component.pair(slot).service.as_str())
             .filter(|service| rules_of(other).iter().any(|rule| !indexes_of(other, rule, service).is_empty()))
             .collect();
-        if !uses.is_empty() {
+        if !uses.is_empty() && !is_keeper(other) {
             findings.push(Finding::warn(
                 "route.other-user",
                 format!(
@@ -105,7 +115,7 @@ pub(super) fn neighbour_findings(base: &Value, others: &[&Value], component: &Co
     findings
 }
 
-/// Checks that every rule which names a slot names both, alone, and without filters of their own.
+/// Checks that every rule which names a slot names both, and alone.
 fn slot_findings(base: &Value, component: &Component) -> Vec<Finding> {
     let (name, a, b) = (name_of(base), &component.a.service, &component.b.service);
     let mut findings = Vec::new();
@@ -161,17 +171,6 @@ fn backend_findings(name: &str, number: usize, rule: &Value, component: &Compone
             format!(
                 "rule {number} of HTTPRoute {name} also sends a share to {}; a customer would be on two versions: set its weight to 0 or remove it",
                 others.join(", ")
-            ),
-        ));
-    }
-    let filtered: Vec<String> =
-        backend_refs(rule).iter().filter(|b| !list(&b["filters"]).is_empty()).map(backend_name).collect();
-    if !filtered.is_empty() {
-        findings.push(Finding::refuse(
-            "route.backend-filters",
-            format!(
-                "rule {number} of HTTPRoute {name} has filters on its backends {}; some gateways then answer 500 at each shift of weights: move them to the rule's own filters",
-                filtered.join(", ")
             ),
         ));
     }
@@ -238,12 +237,6 @@ fn match_findings(base: &Value, header: &str) -> Vec<Finding> {
     findings
 }
 
-/// Names rules in a sentence: `rule 2`, `rules 1, 3`.
-fn rules_named(numbers: &[usize]) -> String {
-    let list: Vec<String> = numbers.iter().map(usize::to_string).collect();
-    format!("{} {}", if list.len() == 1 { "rule" } else { "rules" }, list.join(", "))
-}
-
 /// Lists a route's rules with their numbers, counted from 1.
 fn numbered(route: &Value) -> impl Iterator<Item = (usize, &Value)> {
     rules_of(route).iter().enumerate().map(|(index, rule)| (index + 1, rule))
@@ -287,11 +280,6 @@ mod tests {
         assert_eq!(changed(|r| r["backendRefs"][1]["name"] = json!("trackx")), ["route.slot-twice"]);
         assert_eq!(changed(|r| r["backendRefs"][1]["weight"] = json!(1)), ["route.ambiguous-slot"]);
         assert_eq!(changed(|r| r["backendRefs"][1]["port"] = Value::Null), ["route.no-port"]);
-        assert_eq!(changed(|r| r["timeouts"] = Value::Null), ["route.no-timeouts"]);
-        assert_eq!(
-            changed(|r| r["backendRefs"][0]["filters"] = json!([{"type": "RequestHeaderModifier"}])),
-            ["route.backend-filters"]
-        );
         assert_eq!(
             changed(|r| r["matches"][0]["headers"] = json!([{"name": "X-Customer-ID", "value": "acme"}])),
             ["route.customer-header"]
@@ -303,6 +291,31 @@ mod tests {
         );
         let weightless = json!({"name": "canary", "port": 1, "weight": 0});
         assert_eq!(changed(|r| r["backendRefs"].as_array_mut().unwrap().push(weightless.clone())), [""; 0]);
+    }
+
+    #[test]
+    fn what_depends_on_the_gateway_is_listed_and_not_judged() {
+        let other = foreign(json!({"path": {"type": "PathPrefix", "value": "/x"}}), "other");
+        let mut route = base(&[rule(&["/"]), rule(&["/a"]), other]);
+        route["spec"]["rules"][1]["timeouts"] = Value::Null;
+        for number in [1, 2] {
+            route["spec"]["rules"][number]["backendRefs"][0]["filters"] = json!([{"type": "RequestHeaderModifier"}]);
+        }
+        assert_eq!(rules_named(&untimed_rules(&route)), "rule 2");
+        assert_eq!(rules_named(&[1, 3]), "rules 1, 3");
+        assert_eq!(filtered_backends(&route, &component()), [(2, vec!["trackx".to_owned()])]);
+        assert_eq!(checks(&route, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_keeper_is_no_user_of_a_slot() {
+        let our = base(&[rule(&["/"])]);
+        let keeper = crate::api::keeper_route(&our, ["trackx", "trackx-b"]);
+        assert_eq!(checks(&our, &[&keeper]), [""; 0]);
+        let mut user = keeper;
+        user["spec"]["hostnames"] = json!(["jobs.example.com"]);
+        user["metadata"]["labels"] = Value::Null;
+        assert_eq!(checks(&our, &[&user]), ["route.other-user"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::backend::{SlotRefs, list, namespace_of, rules_of, slot_refs};
 use super::check::{base_findings, neighbour_findings};
-use super::marks::{BASE_LABEL, FENCE, MANAGED_BY, MANAGED_BY_LABEL, RELEASE, UNDO, Undo};
+use super::marks::{FENCE, RELEASE, UNDO, Undo, managed_labels};
 use super::matching::{Match, matches_of};
 use super::rivals::{equal_matches, placeholder_start};
 use super::shape::{MAX_ROUTE_MATCHES, MAX_RULES, Replica, Shape, shape};
@@ -206,7 +206,7 @@ fn body(install: &Install, name: &str, undo: &str, rules: Vec<Value>) -> Value {
     spec["rules"] = Value::Array(rules);
     let mut metadata = json!({
         "name": name,
-        "labels": {MANAGED_BY_LABEL: MANAGED_BY, BASE_LABEL: name_of(base)},
+        "labels": managed_labels(name_of(base)),
         "annotations": {FENCE: "0", RELEASE: install.uid, UNDO: undo},
     });
     if !namespace_of(base).is_empty() {
@@ -274,7 +274,10 @@ mod tests {
         let [managed] = layout.routes.as_slice() else { panic!("{layout:?}") };
         assert_eq!(managed.name, "trackx-ph-5f0c9a12-01");
         let metadata = &managed.object["metadata"];
-        assert_eq!(metadata["labels"], json!({MANAGED_BY_LABEL: "pilothouse", BASE_LABEL: "trackx"}));
+        assert_eq!(
+            metadata["labels"],
+            json!({"app.kubernetes.io/managed-by": "pilothouse", "pilothouse.dev/base": "trackx"})
+        );
         assert_eq!(metadata["annotations"][RELEASE], UID);
         assert_eq!(metadata["annotations"][FENCE], "0");
         assert!(metadata["ownerReferences"].is_null() && metadata["uid"].is_null());

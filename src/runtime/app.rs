@@ -3,7 +3,8 @@
 use super::engine::Engine;
 use super::painter::Painter;
 use super::{Clock, Links};
-use crate::core::{Event, Setup, View};
+use crate::core::{Command, Event, Setup, View};
+use crate::model::Span;
 use crate::ui::{Ask, Ui};
 use crossterm::event::Event as TerminalEvent;
 use futures::{Stream, StreamExt};
@@ -14,10 +15,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Between two pictures that no key asked for.
-const FRAME: Duration = Duration::from_millis(100);
 /// Between two pictures while keys arrive.
 const KEY_FRAME: Duration = Duration::from_millis(15);
+
+/// How old the survey of Gateways and policies may be while a start is looked at.
+const SURVEY: Span = Span::seconds(30);
 
 /// Where pictures go.
 pub struct Screen {
@@ -52,7 +54,8 @@ pub struct Exit {
 
 /// Runs a console until a person, a signal or the loss of its terminal ends it.
 ///
-/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get two seconds.
+/// Whatever ends it: forward work stops, the lease is released, and requests that are under way get a moment: a console whose
+/// terminal is gone is gone within two seconds.
 pub async fn run(
     setup: Setup,
     screen: Screen,
@@ -91,6 +94,7 @@ struct App {
 impl App {
     async fn turn(&mut self, stop: CancellationToken) -> Why {
         loop {
+            super::fault::here("loop");
             if self.is_dirty
                 && self.painter.is_idle()
                 && Instant::now() >= self.due
@@ -139,11 +143,8 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
-                Ask::Redraw => {
-                    if let Err(error) = self.painter.redraw() {
-                        return Some(Why::TerminalLost(error.to_string()));
-                    }
-                }
+                Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
+                Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),
             }
         }
@@ -151,19 +152,28 @@ impl App {
     }
 
     fn paint(&mut self) -> io::Result<()> {
+        let wanted = self.ui.wanted_preview();
+        if matches!(wanted, Some(Command::Start { .. })) {
+            self.engine.survey(SURVEY);
+        }
         self.view = self.engine.view();
         super::words::note(&self.view);
-        if let Some(command) = self.ui.wanted_preview() {
+        if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
         }
-        let (ui, view, now_ms) = (&mut self.ui, &self.view, elapsed_ms(self.began));
+        let now_ms = elapsed_ms(self.began);
+        if let Some(subject) = self.ui.wanted_closeup(now_ms, &self.view) {
+            let closeup = self.engine.closeup(&subject);
+            self.ui.show_closeup(subject, closeup, now_ms, &self.view);
+        }
+        let (ui, view) = (&mut self.ui, &self.view);
         let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
         if !is_sent {
             self.ui.drawn(now_ms);
         }
         self.is_dirty = false;
         self.drawn_second = self.engine.now().as_second();
-        self.due = Instant::now() + FRAME;
+        self.due = Instant::now() + Duration::from_millis(self.ui.pace_ms());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::{Clock, Guard, Links};
 use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{Outcome, ResourceKind, Timestamp};
+use crate::model::{Finding, Outcome, Plan, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
@@ -18,7 +18,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// How many events may wait for the core before their senders wait.
 const INBOX: usize = 1024;
 /// How long requests that are under way may still take when the console leaves.
-const LEAVE: Duration = Duration::from_secs(2);
+///
+/// With the terminal's patience and the last line, a console whose terminal is gone is gone within two seconds.
+const LEAVE: Duration = Duration::from_millis(1400);
 /// How long to wait before asking again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -125,12 +127,32 @@ impl Engine {
         core::view(&self.state, self.now())
     }
 
+    /// Returns the plan in force; `None` while none can be read.
+    pub fn plan(&self) -> Option<&Plan> {
+        core::plan(&self.state)
+    }
+
+    /// Says everything that the preflight finds about a start; nothing for any other order.
+    pub fn findings(&self, command: &Command) -> Vec<Finding> {
+        core::findings(&self.state, self.now(), command)
+    }
+
+    /// Looks closely at one thing; `None` when it is not there.
+    pub fn closeup(&self, subject: &core::Subject) -> Option<core::Closeup> {
+        core::closeup(&self.state, self.now(), subject)
+    }
+
     /// Says what a command would do now.
     pub fn preview(&self, command: &Command) -> Preview {
         core::preview(&self.state, self.now(), command)
     }
 
-    /// Stops forward work, releases the lease, and gives what is under way at most two seconds.
+    /// Says that somebody looks at what speaks against a start: what no watch brings is read if it is older than `within`.
+    pub fn survey(&mut self, within: Span) {
+        self.give(Event::SurveyWanted(within));
+    }
+
+    /// Stops forward work, releases the lease, and gives what is under way a moment to be answered.
     pub async fn leave(&mut self) {
         self.give(Event::Leaving);
         let end = Instant::now() + LEAVE;
@@ -170,6 +192,21 @@ impl Engine {
                     self.unheard.insert(Source::Gates);
                 }
                 self.metrics = Some(self.links.poll(*request, self.post.clone()));
+            }
+            Effect::Rights(rights) => {
+                let (answers, post) = (self.links.rights(rights), self.post.clone());
+                self.tasks.spawn(async move {
+                    // The inbox is gone only when the console is.
+                    let _ = post.send(Event::Rights(answers.await)).await;
+                });
+            }
+            Effect::Survey(request) => {
+                // It writes nothing and nobody waits for it at the end, so it goes beside the lanes.
+                let (survey, post) = (self.links.survey(*request), self.post.clone());
+                self.tasks.spawn(async move {
+                    // The inbox is gone only when the console is.
+                    let _ = post.send(Event::Survey(Box::new(survey.await))).await;
+                });
             }
             Effect::WatchCustomers(name) => {
                 self.customers = None;
@@ -222,6 +259,7 @@ fn is_sign_of_life(event: &Event) -> bool {
 
 async fn run_lane(mut jobs: mpsc::UnboundedReceiver<Job>, post: mpsc::Sender<Event>) {
     while let Some(job) = jobs.recv().await {
+        super::fault::here("worker");
         if post.send(job.await).await.is_err() {
             return;
         }

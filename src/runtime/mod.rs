@@ -4,8 +4,12 @@
 //! time with the embedded cluster in the same process.
 
 mod app;
+mod clipboard;
 mod engine;
+mod fault;
 mod headless;
+mod input;
+mod keys;
 mod links;
 mod painter;
 mod signals;
@@ -15,7 +19,8 @@ mod words;
 pub use app::{Exit, Keys, Screen, Why, run};
 pub use engine::Engine;
 pub use headless::{VerbEnd, await_picture, drive};
+pub use input::keys;
 pub use links::{Clock, Guard, Links, Wired};
 pub use signals::stop_on_signals;
-pub use terminal::{TerminalGuard, enter, restore};
+pub use terminal::{LastLine, TerminalGuard, enter, farewell, restore};
 pub use words::{last_state, state_in_words};

@@ -18,7 +18,10 @@ const END: &[u8] = b"\x1b[?2026l";
 /// the next picture is of the newest state.
 pub(super) struct Painter {
     terminal: Terminal<FrameBackend>,
+    /// What goes to the terminal with the next frame and is no picture.
+    beside: Vec<u8>,
     out: Option<Box<dyn Write + Send>>,
+    is_whole: bool,
     flight: Option<JoinHandle<Written>>,
 }
 
@@ -31,9 +34,18 @@ impl Painter {
     /// # Errors
     /// Fails only if the terminal's buffers cannot be made.
     pub fn new(screen: Screen) -> io::Result<Self> {
+        // With NO_COLOR crossterm writes an empty colour after reverse video, which ends that: nothing would show what is
+        // selected. Our theme without colours needs no help.
+        crossterm::style::force_color_output(true);
         let (width, height) = screen.size;
         let backend = FrameBackend::new(Size { width, height });
-        Ok(Self { terminal: Terminal::new(backend)?, out: Some(screen.out), flight: None })
+        Ok(Self {
+            terminal: Terminal::new(backend)?,
+            beside: Vec::new(),
+            out: Some(screen.out),
+            is_whole: false,
+            flight: None,
+        })
     }
 
     /// Tells whether the last frame has been written.
@@ -41,17 +53,21 @@ impl Painter {
         self.flight.is_none()
     }
 
-    /// Takes note of the terminal's new size; the next frame is drawn whole.
+    /// Takes note of the terminal's size; the next frame is drawn whole, also when the size is the old one: the terminal
+    /// may have been another program's in between.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().size = Size { width, height };
+        self.is_whole = true;
     }
 
     /// Makes the next frame be drawn whole.
-    ///
-    /// # Errors
-    /// Fails only if the terminal's buffers cannot be made.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    pub fn redraw(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// Sends bytes to the terminal with the next frame.
+    pub fn send(&mut self, bytes: Vec<u8>) {
+        self.beside.extend(bytes);
     }
 
     /// Draws a frame and sends it on its way; tells whether there was anything to send.
@@ -59,10 +75,16 @@ impl Painter {
     /// # Errors
     /// Fails if the frame cannot be encoded.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<bool> {
+        if std::mem::take(&mut self.is_whole) {
+            // Answered by our own backend, so the terminal is not asked where its cursor is.
+            self.terminal.clear()?;
+        }
         self.terminal.draw(render)?;
         let body = self.terminal.backend_mut().take();
-        let Some(mut out) = self.out.take_if(|_| !body.is_empty()) else { return Ok(false) };
-        let mut bytes = Vec::with_capacity(BEGIN.len() + body.len() + END.len());
+        let is_nothing = body.is_empty() && self.beside.is_empty();
+        let Some(mut out) = self.out.take_if(|_| !is_nothing) else { return Ok(false) };
+        let mut bytes = std::mem::take(&mut self.beside);
+        bytes.reserve(BEGIN.len() + body.len() + END.len());
         bytes.extend_from_slice(BEGIN);
         bytes.extend_from_slice(&body);
         bytes.extend_from_slice(END);

@@ -1,4 +1,4 @@
-//! The terminal's modes: entered once, left exactly once, whoever comes first.
+//! The terminal's modes: one way in, one way out, whoever comes first: an exit, a panic, a signal, a stop.
 
 use super::app::Screen;
 use crossterm::{Command, cursor, event, terminal};
@@ -7,16 +7,34 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a terminal may take to read what brings it back; one that does not read must not keep the program alive.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How often the round trip to the terminal is measured.
+const MEASURE: Duration = Duration::from_secs(60);
+/// How long an answer may be under way; one that comes after the end would be typed into the person's shell.
+const ANSWER: Duration = Duration::from_secs(2);
+/// "Who are you?": every terminal since the VT100 answers it.
+const QUESTION: &[u8] = b"\x1b[c";
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
-/// Where standard error went before the screen was entered.
-static STDERR: Mutex<Option<OwnedFd>> = Mutex::new(None);
+/// Held while a frame is written, so that none is written between [`restore`] and the next [`enter`].
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// When the terminal was asked who it is, until it answers.
+static ASKED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Where standard error goes while the screen is open, and where it went before.
+static STDERR: Mutex<Option<Diverted>> = Mutex::new(None);
+
+struct Diverted {
+    errors: File,
+    before: Option<OwnedFd>,
+}
 
 /// Brings the terminal back when it is dropped.
 #[derive(Debug)]
@@ -41,20 +59,24 @@ pub fn enter(errors: Option<File>) -> io::Result<(TerminalGuard, Screen)> {
             "the console needs a terminal for input and output: in scripts use `pilothouse status` and the other verbs",
         ));
     }
-    let size = terminal::size()?;
-    // A descriptor of its own: whoever is stuck in a write must not hold the lock of standard output.
-    let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    terminal::enable_raw_mode()?;
-    ENTERED.store(true, Ordering::SeqCst);
+    let size = size()?;
+    let out = Frames { out: stdout()?, measured: None };
+    *locked(&STDERR) = errors.map(|errors| Diverted { errors, before: None });
     let guard = TerminalGuard(());
-    let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
-    out.write_all(modes.as_bytes())?;
-    if let Some(errors) = errors {
-        let before = io::stderr().as_fd().try_clone_to_owned()?;
-        rustix::stdio::dup2_stderr(errors)?;
-        *STDERR.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-    }
+    enter_modes()?;
     Ok((guard, Screen { out: Box::new(out), size }))
+}
+
+/// Enters every mode again after the program was stopped, whoever has set what in between.
+///
+/// # Errors
+/// Fails when the terminal cannot be set.
+pub(super) fn enter_again() -> io::Result<()> {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        // Stopped without a chance to leave: raw mode is only remembered, and the shell has ended it.
+        terminal::disable_raw_mode()?;
+    }
+    enter_modes()
 }
 
 /// Leaves every mode that [`enter`] entered; does nothing when that has been done, or was never needed.
@@ -62,26 +84,150 @@ pub fn restore() {
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }
-    let stderr = STDERR.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let is_back = stderr.is_none_or(|before| rustix::stdio::dup2_stderr(before).is_ok());
+    await_answer();
     let modes = sequences(&[
         &terminal::EndSynchronizedUpdate,
         &event::DisableBracketedPaste,
         &terminal::LeaveAlternateScreen,
         &cursor::Show,
     ]);
-    let (done, written) = mpsc::channel();
-    std::thread::spawn(move || {
-        let result = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let result = result.and_then(|mut out| out.write_all(modes.as_bytes()));
-        // Nobody listens any more when the terminal was too slow.
-        let _ = done.send(result);
+    let is_written = within(PATIENCE, move || {
+        // A frame that is being written ends first; a writer that is stuck, or has panicked, is not waited for.
+        let _lock = lock_within(&WRITING, PATIENCE / 2);
+        stdout().and_then(|mut out| out.write_all(modes.as_bytes())).is_ok()
     });
-    let is_written = written.recv_timeout(PATIENCE).is_ok_and(|result| result.is_ok());
     let is_cooked = terminal::disable_raw_mode().is_ok();
-    if !is_written || !is_cooked || !is_back {
-        tracing::warn!(is_written, is_cooked, is_back, "the terminal could not be brought back");
+    let is_back = match locked(&STDERR).as_mut().and_then(|diverted| diverted.before.take()) {
+        Some(before) => rustix::stdio::dup2_stderr(before).is_ok(),
+        None => true,
+    };
+    if is_written != Some(true) || !is_cooked || !is_back {
+        tracing::warn!(?is_written, is_cooked, is_back, "the terminal could not be brought back");
     }
+}
+
+/// Where a last line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLine {
+    /// To standard output.
+    Output,
+    /// To standard error.
+    Error,
+}
+
+/// Says something on the terminal after [`restore`]; one that does not read is not waited for.
+pub fn farewell(to: LastLine, text: String) {
+    let is_said = within(PATIENCE, move || {
+        let out = match to {
+            LastLine::Output => stdout(),
+            LastLine::Error => io::stderr().as_fd().try_clone_to_owned().map(File::from),
+        };
+        out.and_then(|mut out| out.write_all(text.as_bytes())).is_ok()
+    });
+    if is_said != Some(true) {
+        tracing::warn!(?is_said, "the last line could not be written");
+    }
+}
+
+/// Returns columns and rows.
+///
+/// # Errors
+/// Fails when the terminal is gone.
+pub(super) fn size() -> io::Result<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout())?;
+    // A terminal that does not know its size says zero.
+    Ok(if size.ws_col == 0 || size.ws_row == 0 { (80, 24) } else { (size.ws_col, size.ws_row) })
+}
+
+/// Takes note of the terminal's answer; returns the milliseconds since it was asked.
+pub(super) fn answered() -> Option<u64> {
+    let asked = locked(&ASKED).take()?;
+    Some(u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+fn enter_modes() -> io::Result<()> {
+    let _lock = lock_within(&WRITING, PATIENCE);
+    terminal::enable_raw_mode()?;
+    ENTERED.store(true, Ordering::SeqCst);
+    let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
+    stdout()?.write_all(modes.as_bytes())?;
+    if let Some(diverted) = locked(&STDERR).as_mut() {
+        let before = io::stderr().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stderr(&diverted.errors)?;
+        diverted.before = Some(before);
+    }
+    Ok(())
+}
+
+/// Where frames go; now and then it asks the terminal who it is, to learn how long an answer takes.
+struct Frames {
+    out: File,
+    measured: Option<Instant>,
+}
+
+impl Write for Frames {
+    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
+        let _lock = locked(&WRITING);
+        super::fault::here("writer");
+        if !ENTERED.load(Ordering::SeqCst) {
+            // The screen has been left. Whoever enters it again draws it whole.
+            return Ok(frame.len());
+        }
+        if self.measured.is_some_and(|at| at.elapsed() < MEASURE) {
+            return self.out.write(frame);
+        }
+        // The question rides on a frame, so that a picture that does not change sends nothing, and one write stays one.
+        let bytes = [frame, QUESTION].concat();
+        let now = Instant::now();
+        self.measured = Some(now);
+        *locked(&ASKED) = Some(now);
+        self.out.write_all(&bytes)?;
+        Ok(frame.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits for an answer that is under way: the reader of keys still takes it, the shell would not.
+fn await_answer() {
+    let recent = || locked(&ASKED).is_some_and(|asked| asked.elapsed() < ANSWER);
+    let end = Instant::now() + PATIENCE;
+    while recent() && Instant::now() < end {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Returns a descriptor of its own: whoever is stuck in a write must not hold the lock of standard output.
+fn stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Runs `work` on a thread of its own; `None` when it takes too long.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody listens any more when it took too long.
+        let _ = done.send(work());
+    });
+    result.recv_timeout(patience).ok()
+}
+
+fn lock_within<T>(mutex: &Mutex<T>, patience: Duration) -> Option<MutexGuard<'_, T>> {
+    let end = Instant::now() + patience;
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => return None,
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(Duration::from_millis(5)),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn sequences(commands: &[&dyn AnsiSequence]) -> String {

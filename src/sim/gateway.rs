@@ -8,8 +8,9 @@ use super::api::{Store, control};
 use super::clock::Entropy;
 use super::controllers::{namespace_of, set_condition};
 use super::wire::Traffic;
+use crate::api::NO_ENDPOINTS;
 use crate::model::name_of;
-use crate::routing::NO_ENDPOINTS;
+
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;

@@ -40,6 +40,15 @@ impl Clock {
         }
     }
 
+    /// Writes the day and the time without seconds: `2026-05-04 03:07`.
+    pub fn day(&self, at: Option<Timestamp>) -> String {
+        match (at, &self.local) {
+            (None, _) => super::num::NOTHING.to_owned(),
+            (Some(at), Some(zone)) if !self.utc => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+            (Some(at), _) => at.strftime("%Y-%m-%d %H:%M").to_string(),
+        }
+    }
+
     /// Names the zone of the times without one.
     pub fn zone(&self) -> &'static str {
         if self.utc || self.local.is_none() { "UTC" } else { "local" }

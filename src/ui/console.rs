@@ -2,20 +2,22 @@
 
 use super::chord::Chord;
 use super::clock::Clock;
-use super::dialog::{Confirming, Dialog, Leaving, Menu, Palette, Press, Reply, Starting, edit};
+use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
 use super::keymap::{self, Keymap, Lookup, Place};
+use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
-use super::panel::customers::Worst;
-use super::panel::events::{Entry, entries};
-use super::pick::Pick;
+use super::places::Places;
+use super::privacy;
+use super::round_trip::RoundTrip;
+use super::safe::Safe;
 use super::scene::Scene;
-use super::screen::{Screen, customers, events, help, main};
+use super::screen::frame::Said;
 use super::text;
 use super::theme::Theme;
-use crate::core::{Action, Command, Mode, Preview, Role, RunningState, View};
+use crate::core::{Action, Closeup, Command, Danger, Mode, Preview, Role, RunningState, Subject, View};
 use crossterm::event::{Event, KeyCode, KeyEventKind};
 use ratatui::Frame;
-use tui_input::Input;
+use std::sync::Arc;
 
 /// How the console looks and which keys it has.
 #[derive(Clone, Debug)]
@@ -28,6 +30,10 @@ pub struct Look {
     pub ascii: bool,
     /// Whether times are UTC, not local.
     pub utc: bool,
+    /// How a wall screen behaves; `None` at a console.
+    pub kiosk: Option<Kiosk>,
+    /// Whether customers' names are replaced by signs.
+    pub privacy: bool,
 }
 
 /// What the console asks of the runtime.
@@ -44,25 +50,29 @@ pub enum Ask {
     Quit,
     /// Draw every cell again.
     Redraw,
+    /// Give a clean text to the terminal's clipboard.
+    Copy(String),
 }
 
 /// The console at the keyboard.
 pub struct Ui {
     look: Look,
     clock: Clock,
-    screen: Screen,
+    places: Places,
     pending: Vec<Chord>,
     dialog: Option<Dialog>,
-    ring: Pick,
-    customers: Pick,
-    filter: Input,
-    filtering: bool,
-    events: Pick,
-    help_top: usize,
-    page: usize,
+    frozen: Option<Frozen>,
     said: Option<(String, u64)>,
     order: Order,
-    worst: Worst,
+    /// How often a person has turned the page of a wall screen.
+    turns: u64,
+    round_trip: RoundTrip,
+}
+
+/// A picture that does not move, and since when.
+struct Frozen {
+    view: Arc<View>,
+    since_ms: u64,
 }
 
 /// What the person knows of the last order.
@@ -73,6 +83,10 @@ struct Order {
     dismissed: bool,
 }
 
+/// Between two pictures that no key asked for.
+const FRAME_MS: u64 = 100;
+/// The same on a wall screen.
+const KIOSK_MS: u64 = 1000;
 /// How long a short message stays.
 const SAID_MS: u64 = 4000;
 /// How long a finished order stays.
@@ -85,25 +99,33 @@ impl Ui {
         Self {
             look,
             clock,
-            screen: Screen::default(),
+            places: Places::default(),
             pending: Vec::new(),
             dialog: None,
-            ring: Pick::default(),
-            customers: Pick::default(),
-            filter: Input::default(),
-            filtering: false,
-            events: Pick::default(),
-            help_top: 0,
-            page: 10,
+            frozen: None,
             said: None,
             order: Order::default(),
-            worst: Worst::default(),
+            turns: 0,
+            round_trip: RoundTrip::default(),
         }
+    }
+
+    /// Lets dialogs wait for twice this time, where that is longer than their own guard.
+    pub fn over(mut self, round_trip: RoundTrip) -> Self {
+        self.round_trip = round_trip;
+        self
     }
 
     /// Takes in what the terminal sent; `now_ms` is a monotonic time.
     pub fn on_event(&mut self, now_ms: u64, event: &Event, view: &View) -> Vec<Ask> {
+        let masked = self.look.privacy.then(|| privacy::view(view));
+        let view = masked.as_ref().unwrap_or(view);
         match event {
+            Event::Key(key) if self.look.kiosk.is_some() => {
+                let is_press = key.kind == KeyEventKind::Press;
+                if is_press { self.on_kiosk_key(Chord::of(key)) } else { Vec::new() }
+            }
+            Event::Paste(_) if self.look.kiosk.is_some() => Vec::new(),
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 self.on_key(now_ms, Chord::of(key), key.kind == KeyEventKind::Repeat, view)
             }
@@ -127,33 +149,55 @@ impl Ui {
         }
     }
 
+    /// Returns what is to be looked at closely before the next frame; `None` when nothing is, or what is known is new.
+    pub fn wanted_closeup(&self, now_ms: u64, view: &View) -> Option<Subject> {
+        let wanted = self.places.wanted_closeup(now_ms)?;
+        Some(if self.look.privacy { privacy::reveal(view, wanted) } else { wanted })
+    }
+
+    /// Takes in a close look; `None` when what was wanted is not there.
+    pub fn show_closeup(&mut self, subject: Subject, closeup: Option<Closeup>, now_ms: u64, view: &View) {
+        if !self.look.privacy {
+            return self.places.show_closeup(subject, closeup, now_ms);
+        }
+        let subject = match subject {
+            Subject::Customer(id) => Subject::Customer(privacy::sign(&id)),
+            other => other,
+        };
+        self.places.show_closeup(subject, closeup.map(|closeup| privacy::closeup(view, closeup)), now_ms);
+    }
+
+    /// Returns the shortest time between two pictures that no key asked for, in milliseconds.
+    pub fn pace_ms(&self) -> u64 {
+        if self.look.kiosk.is_some() { KIOSK_MS } else { FRAME_MS }
+    }
+
     /// Draws the whole picture.
     pub fn draw(&mut self, frame: &mut Frame, view: &View, now_ms: u64) {
+        let masked = self.look.privacy.then(|| privacy::view(view));
+        let view = masked.as_ref().unwrap_or(view);
         let order = self.order_is_worth_showing(now_ms, view);
         let area = frame.area();
         let buf = frame.buffer_mut();
-        self.worst.refresh(now_ms, view);
         let ink = Ink { theme: &self.look.theme, ascii: self.look.ascii };
-        let scene = Scene { ink, view, keymap: &self.look.keymap, clock: &self.clock, now_ms };
+        let frozen = self.frozen.as_ref().map(|frozen| now_ms.saturating_sub(frozen.since_ms) / 1000);
+        let still = self.frozen.as_ref().map(|frozen| frozen.view.clone());
+        let scene = Scene {
+            ink,
+            view: still.as_deref().unwrap_or(view),
+            live: view,
+            frozen,
+            focus: self.places.focus(),
+            keymap: &self.look.keymap,
+            clock: &self.clock,
+            now_ms,
+        };
+        if let Some(kiosk) = self.look.kiosk {
+            return self.places.draw_kiosk(&scene, buf, area, kiosk, self.turns);
+        }
         let pending = (!self.pending.is_empty()).then(|| format!("{} ... (Esc: no)", keymap::label(&self.pending)));
         let said = self.said.as_ref().filter(|(_, until)| now_ms < *until).map(|(text, _)| text.clone()).or(pending);
-        let said = said.as_deref();
-        match self.screen {
-            Screen::Main => {
-                let shown = main::Shown { ring: self.ring.key(), said, order, worst: &self.worst };
-                main::draw(&scene, buf, area, &shown);
-            }
-            Screen::Customers => {
-                let shown = customers::Shown { filter: self.filter.value(), typing: self.filtering, said, order };
-                self.page = customers::draw(&scene, buf, area, &shown, &mut self.customers);
-            }
-            Screen::Events => self.page = events::draw(&scene, buf, area, said, order, &mut self.events),
-            Screen::Help => {
-                let (page, rows) = help::draw(&scene, buf, area, said, order, self.help_top);
-                self.help_top = self.help_top.min(rows.saturating_sub(page));
-                self.page = page;
-            }
-        }
+        self.places.draw(&scene, buf, area, Said { text: said.as_deref(), order });
         if let Some(dialog) = &mut self.dialog {
             dialog.draw(&scene, buf, area);
         }
@@ -161,8 +205,10 @@ impl Ui {
 
     /// Learns that the last picture has reached the terminal: from here on a dialog counts as seen.
     pub fn drawn(&mut self, now_ms: u64) {
+        // A key that was pressed at the old picture arrives up to one round trip after the new one was sent.
+        let later = (2 * self.round_trip.ms().unwrap_or(0)).saturating_sub(GUARD_MS);
         if let Some(dialog) = &mut self.dialog {
-            dialog.drawn(now_ms);
+            dialog.drawn(now_ms + later);
         }
     }
 
@@ -189,10 +235,10 @@ impl Ui {
             self.dialog = Some(dialog);
             return self.on_reply(now_ms, reply, view);
         }
-        if self.filtering {
+        if self.places.customers.is_typing() {
             return self.on_filter_key(now_ms, chord, view);
         }
-        let place = if self.screen == Screen::Main { Place::Main } else { Place::List };
+        let place = if self.places.is_main() { Place::Main } else { Place::List };
         self.pending.push(chord);
         match self.look.keymap.look_up(place, &self.pending) {
             Lookup::Runs(action) => {
@@ -212,6 +258,19 @@ impl Ui {
         }
     }
 
+    /// A wall screen needs no keys; it takes those that leave, turn the page or draw again.
+    fn on_kiosk_key(&mut self, chord: Chord) -> Vec<Ask> {
+        let leaves = self.look.kiosk.is_some_and(|kiosk| !kiosk.no_quit);
+        match self.look.keymap.look_up(Place::Main, &[chord]) {
+            Lookup::Runs(Action::Quit) if leaves => return vec![Ask::Quit],
+            Lookup::Runs(Action::Redraw) => return vec![Ask::Redraw],
+            Lookup::Runs(Action::NextPanel) => self.turns += 1,
+            Lookup::Runs(Action::PreviousPanel) => self.turns += kiosk::PAGES - 1,
+            _ => {}
+        }
+        Vec::new()
+    }
+
     fn on_reply(&mut self, now_ms: u64, reply: Reply, view: &View) -> Vec<Ask> {
         match reply {
             Reply::Stay => Vec::new(),
@@ -223,7 +282,7 @@ impl Ui {
             Reply::Confirm(command) => self.confirm(command),
             Reply::Run { command, mark } => {
                 self.close();
-                self.screen = Screen::Main;
+                self.places.home();
                 vec![Ask::Run { command, mark: Some(mark) }]
             }
             Reply::Quit => vec![Ask::Quit],
@@ -236,6 +295,13 @@ impl Ui {
             self.say(now_ms, text::WATCH_ONLY);
             return Vec::new();
         }
+        if self.frozen.is_some() && matches!(action.spec().danger, Danger::Forward | Danger::Risk) {
+            let key = self.look.keymap.label(Action::Freeze).unwrap_or_default();
+            self.say(now_ms, &format!("the view is frozen: {key} lets it move; then look again"));
+            return Vec::new();
+        }
+        let still = self.frozen.as_ref().map(|frozen| frozen.view.clone());
+        let shown = still.as_deref().unwrap_or(view);
         match action {
             Action::Hold => return self.hold(now_ms, view),
             Action::Start => self.dialog = Some(Dialog::Start(Starting::default())),
@@ -250,16 +316,6 @@ impl Ui {
             Action::Approve => return self.approve(now_ms, view),
             Action::Menu => self.dialog = Some(Dialog::Menu(Menu::default())),
             Action::Palette => self.dialog = Some(Dialog::Palette(Palette::default())),
-            Action::Help => self.open(Screen::Help),
-            Action::Main => self.open(Screen::Main),
-            Action::Customers => self.open(Screen::Customers),
-            Action::Events => self.open(Screen::Events),
-            Action::Filter => {
-                self.open(Screen::Customers);
-                self.filtering = true;
-            }
-            Action::Open => self.open_selected(now_ms, view),
-            Action::Back => self.back(),
             Action::Redraw => return vec![Ask::Redraw],
             Action::TimeZone => {
                 if !self.clock.toggle() {
@@ -267,11 +323,85 @@ impl Ui {
                 }
             }
             Action::Quit => return self.quit(now_ms, false, view),
+            Action::Back => {
+                if !self.places.back() {
+                    self.order.dismissed = true;
+                }
+            }
             Action::Up | Action::Down | Action::First | Action::Last | Action::PageUp | Action::PageDown => {
-                self.step(action, view);
+                self.places.step(action, shown);
+            }
+            Action::NextPanel | Action::PreviousPanel => self.places.turn(action == Action::NextPanel, shown),
+            Action::Sort => self.sort(now_ms, shown),
+            Action::Wide => self.places.customers.widen(),
+            Action::Freeze => self.freeze(now_ms, view),
+            Action::Theme => self.next_theme(now_ms),
+            Action::Copy => return self.copy(now_ms, shown),
+            Action::Open => {
+                let opened = self.places.open_selected(shown);
+                self.say_missing(now_ms, opened);
+            }
+            Action::Main
+            | Action::Customers
+            | Action::Filter
+            | Action::Ring
+            | Action::Drain
+            | Action::Graphs
+            | Action::Errors
+            | Action::Latency
+            | Action::Plan
+            | Action::Events
+            | Action::Preflight
+            | Action::Releases
+            | Action::Help => {
+                let opened = self.places.look(action, shown);
+                self.say_missing(now_ms, opened);
+                if action == Action::Filter {
+                    self.places.customers.begin_typing();
+                }
             }
         }
         Vec::new()
+    }
+
+    fn say_missing(&mut self, now_ms: u64, result: Result<(), &'static str>) {
+        if let Err(missing) = result {
+            self.say(now_ms, missing);
+        }
+    }
+
+    fn sort(&mut self, now_ms: u64, view: &View) {
+        let opened = self.places.look(Action::Customers, view);
+        self.say_missing(now_ms, opened);
+        self.places.customers.sort_next();
+    }
+
+    fn freeze(&mut self, now_ms: u64, view: &View) {
+        self.frozen = match self.frozen {
+            Some(_) => None,
+            None => Some(Frozen { view: Arc::new(view.clone()), since_ms: now_ms }),
+        };
+    }
+
+    fn next_theme(&mut self, now_ms: u64) {
+        let names: Vec<&str> = Theme::names().collect();
+        let at = names.iter().position(|name| *name == self.look.theme.name()).map_or(0, |at| at + 1);
+        let name = names[at % names.len()];
+        if let Ok(theme) = Theme::builtin(name) {
+            self.look.theme = theme;
+            self.say(now_ms, &format!("theme {name}"));
+        }
+    }
+
+    fn copy(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
+        let Some((what, text)) = self.places.copyable(view).filter(|(_, text)| !text.is_empty()) else {
+            self.say(now_ms, "there is nothing to copy here");
+            return Vec::new();
+        };
+        let lines: Vec<String> = text.lines().map(|line| Safe::new(line).to_string()).collect();
+        let text = lines.join("\n");
+        self.say(now_ms, &format!("{what} was sent to the terminal's clipboard ({} characters)", text.chars().count()));
+        vec![Ask::Copy(text)]
     }
 
     fn hold(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
@@ -314,81 +444,17 @@ impl Ui {
         Vec::new()
     }
 
-    fn open(&mut self, screen: Screen) {
-        self.screen = screen;
-        self.help_top = 0;
-    }
-
-    fn open_selected(&mut self, now_ms: u64, view: &View) {
-        let ring = view.rings.iter().find(|ring| Some(ring.name.as_str()) == self.ring.key());
-        match (self.screen, ring) {
-            (Screen::Main, Some(ring)) if !ring.unlisted => {
-                self.filter = Input::new(ring.name.clone());
-                self.customers.clear();
-                self.open(Screen::Customers);
-            }
-            (Screen::Main, Some(_)) => self.say(now_ms, "the unlisted are everybody who is in no customer list"),
-            (Screen::Main, None) => self.say(now_ms, "select a ring first"),
-            _ => {}
-        }
-    }
-
-    fn back(&mut self) {
-        if self.screen != Screen::Main {
-            return self.open(Screen::Main);
-        }
-        self.ring.clear();
-        self.order.dismissed = true;
-    }
-
-    fn step(&mut self, action: Action, view: &View) {
-        match self.screen {
-            Screen::Main => {
-                let names: Vec<&str> = view.rings.iter().map(|ring| ring.name.as_str()).collect();
-                self.ring.step(&names, action, names.len());
-            }
-            Screen::Customers => {
-                let rows = customers::filtered(view, self.filter.value());
-                let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-                self.customers.step_from_shown(&ids, action, self.page);
-            }
-            Screen::Events => {
-                let keys: Vec<String> = entries(view).iter().map(Entry::key).collect();
-                self.events.step_from_shown(&keys, action, self.page);
-            }
-            Screen::Help => {
-                let page = self.page.max(1);
-                self.help_top = match action {
-                    Action::Up => self.help_top.saturating_sub(1),
-                    Action::Down => self.help_top + 1,
-                    Action::First => 0,
-                    Action::PageUp => self.help_top.saturating_sub(page),
-                    Action::PageDown => self.help_top + page,
-                    // The next frame brings it back to the last page.
-                    _ => usize::MAX / 2,
-                };
-            }
-        }
-    }
-
     fn on_filter_key(&mut self, now_ms: u64, chord: Chord, view: &View) -> Vec<Ask> {
         let action = match self.look.keymap.look_up(Place::List, &[chord]) {
             Lookup::Runs(action) if chord.typed().is_none() => Some(action),
             _ => None,
         };
-        match (chord.code, action) {
-            (KeyCode::Enter, _) => self.filtering = false,
-            (_, Some(Action::Back)) => {
-                self.filtering = false;
-                self.filter.reset();
+        match action {
+            Some(Action::Quit) => return self.quit(now_ms, true, view),
+            Some(action @ (Action::Up | Action::Down | Action::PageUp | Action::PageDown)) => {
+                self.places.step(action, view);
             }
-            (_, Some(Action::Quit)) => return self.quit(now_ms, chord.ctrl, view),
-            (_, Some(action @ (Action::Up | Action::Down | Action::PageUp | Action::PageDown))) => {
-                self.step(action, view)
-            }
-            _ => {
-                edit(&mut self.filter, chord);
-            }
+            _ => self.places.customers.press(chord, action),
         }
         Vec::new()
     }

@@ -63,11 +63,28 @@ const EATEN: &[(&str, &str)] = &[
     ("~", "ssh takes it after Enter"),
 ];
 
+/// The keymaps inside the program.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("default", Keymap::DEFAULT),
+    ("emacs", include_str!("../../keymaps/emacs.toml")),
+    ("plain", include_str!("../../keymaps/plain.toml")),
+];
+
 impl Keymap {
-    /// The text of the keymap inside the program; a template for one's own.
+    /// The text of the keymap that holds when none is named; a template for one's own.
     pub const DEFAULT: &str = include_str!("../../keymaps/default.toml");
 
-    /// Reads a keymap file.
+    /// Returns the names of the keymaps inside the program.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        EMBEDDED.iter().map(|(name, _)| *name)
+    }
+
+    /// Returns the text of a keymap inside the program.
+    pub fn embedded(name: &str) -> Option<&'static str> {
+        EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// Reads a keymap file, with what it inherits from a keymap inside the program.
     ///
     /// # Errors
     /// Returns all findings at once: what cannot be read, and every binding that could be dangerous.
@@ -79,11 +96,12 @@ impl Keymap {
         if table.get("version").and_then(toml::Value::as_integer) != Some(1) {
             findings.push(Finding::refuse("keymap.version", "the keymap needs the line version = 1"));
         }
-        for key in table.keys().filter(|key| !["version", "key"].contains(&key.as_str())) {
-            findings
-                .push(Finding::refuse("keymap.key", format!("the keymap has {key:?}; it knows version and [[key]]")));
+        for key in table.keys().filter(|key| !["version", "inherits", "unbind", "key"].contains(&key.as_str())) {
+            let text = format!("the keymap has {key:?}; it knows version, inherits, unbind and [[key]]");
+            findings.push(Finding::refuse("keymap.key", text));
         }
-        let mut bindings = Vec::new();
+        let mut bindings = inherited(&table, &mut findings);
+        let parents = bindings.len();
         let none = Vec::new();
         for (i, entry) in table.get("key").and_then(toml::Value::as_array).unwrap_or(&none).iter().enumerate() {
             match read(entry) {
@@ -93,6 +111,10 @@ impl Keymap {
                 ),
             }
         }
+        // Its own keys win over inherited ones.
+        let own = bindings.split_off(parents);
+        bindings.retain(|old| !own.iter().any(|new| new.keys == old.keys && overlap(new.place, old.place)));
+        bindings.extend(own);
         check(&bindings, &mut findings);
         if !findings.is_empty() {
             return Err(findings);
@@ -134,6 +156,15 @@ impl Keymap {
         self.bindings.iter().find(|b| b.action == action).map(Binding::label)
     }
 
+    /// Returns the digit that runs an action, where one does.
+    pub fn digit(&self, action: Action) -> Option<char> {
+        let digit = |b: &Binding| match b.keys.as_slice() {
+            [one] => one.typed().filter(char::is_ascii_digit),
+            _ => None,
+        };
+        self.bindings.iter().filter(|b| b.action == action).find_map(digit)
+    }
+
     /// Returns the sequence that opens the menu.
     pub fn menu_keys(&self) -> Option<&[Chord]> {
         self.bindings.iter().find(|b| b.action == Action::Menu).map(|b| b.keys.as_slice())
@@ -151,6 +182,36 @@ impl Default for Keymap {
 /// Returns keys as people say them.
 pub(super) fn label(keys: &[Chord]) -> String {
     keys.iter().map(Chord::label).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns what a keymap takes over from the one it names, without what it takes away.
+fn inherited(table: &toml::Table, findings: &mut Vec<Finding>) -> Vec<Binding> {
+    let mut refuse = |text: String| findings.push(Finding::refuse("keymap.inherits", text));
+    let mut bindings = Vec::new();
+    if let Some(parent) = table.get("inherits") {
+        let name = parent.as_str().unwrap_or_default();
+        match Keymap::embedded(name).and_then(|text| Keymap::parse(text).ok()) {
+            Some(keymap) => bindings = keymap.bindings,
+            None => {
+                let known: Vec<&str> = Keymap::names().collect();
+                refuse(format!("the keymap inherits from {name:?}: it can be one of {}", known.join(", ")));
+            }
+        }
+    }
+    let none = Vec::new();
+    for words in table.get("unbind").map_or(&none, |list| list.as_array().unwrap_or(&none)) {
+        let text = words.as_str().unwrap_or_default();
+        let keys: Result<Vec<Chord>, String> = text.split_whitespace().map(Chord::parse).collect();
+        let before = bindings.len();
+        match keys {
+            Ok(keys) => bindings.retain(|binding| binding.keys != keys),
+            Err(why) => refuse(format!("unbind: {why}")),
+        }
+        if bindings.len() == before {
+            refuse(format!("unbind names {text:?}, which is not inherited"));
+        }
+    }
+    bindings
 }
 
 fn read(entry: &toml::Value) -> Result<Binding, Vec<String>> {
@@ -302,13 +363,36 @@ mod tests {
     }
 
     #[test]
-    fn every_action_has_a_key_and_the_default_has_no_warning() {
-        let keymap = Keymap::parse(Keymap::DEFAULT).unwrap();
-        assert_eq!(keymap.warnings(), []);
-        for spec in ACTIONS {
-            assert!(keymap.label(spec.action).is_some(), "{} has no key", spec.id);
+    fn every_action_has_a_key_in_every_keymap_of_the_program_and_none_has_a_warning() {
+        for name in Keymap::names() {
+            let keymap = Keymap::parse(Keymap::embedded(name).unwrap()).unwrap();
+            assert_eq!(keymap.warnings(), [], "{name}");
+            for spec in ACTIONS {
+                assert!(keymap.label(spec.action).is_some(), "{} has no key in {name}", spec.id);
+            }
+            assert_eq!(keymap.label(Action::Next).as_deref(), Some("Space n"), "{name}");
+            assert_eq!(keymap.label(Action::Hold).as_deref(), Some("H"), "{name}");
         }
-        assert_eq!(keymap.label(Action::Next).as_deref(), Some("Space n"));
+    }
+
+    #[test]
+    fn a_keymap_takes_over_what_it_does_not_change_or_take_away() {
+        let head = "version = 1\ninherits = \"default\"\n";
+        let mine =
+            Keymap::parse(&format!("{head}unbind = [\"j\", \"space k\"]\n[[key]]\non = \"c\"\nrun = \"view.help\"\n"));
+        let mine = mine.unwrap();
+        let runs = |keys: &str| {
+            let keys: Vec<Chord> = keys.split(' ').map(|key| Chord::parse(key).unwrap()).collect();
+            mine.look_up(Place::Main, &keys)
+        };
+        assert_eq!(runs("c"), Lookup::Runs(Action::Help));
+        assert_eq!(
+            (runs("j"), runs("space k"), runs("k")),
+            (Lookup::Nothing, Lookup::Nothing, Lookup::Runs(Action::Up))
+        );
+        assert_eq!(checks(Keymap::parse(&format!("{head}unbind = [\"H\"]\n"))), ["keymap.hold"]);
+        assert_eq!(checks(Keymap::parse(&format!("{head}unbind = [\"Z\", \"zz\"]\n"))).len(), 3);
+        assert_eq!(checks(Keymap::parse("version = 1\ninherits = \"vim\"\n"))[0], "keymap.inherits");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A piece of clean, styled text.
 pub(super) type Piece = Span<'static>;
@@ -60,6 +60,25 @@ impl Ink<'_> {
         let cut = self.clean(text).cut(width, self.dots());
         let pad = width.saturating_sub(cut.width());
         format!("{cut}{}", " ".repeat(pad))
+    }
+
+    /// Cuts a text to its last `width` cells and pads it on the right: of a pod's name the end tells it apart.
+    pub fn end(&self, text: &str, width: usize) -> String {
+        let clean = self.clean(text).to_string();
+        let over = clean.width().saturating_sub(width);
+        if over == 0 || width == 0 {
+            return self.left(&clean, width);
+        }
+        let mut skipped = 0;
+        let tail: String = clean
+            .chars()
+            .skip_while(|c| {
+                let skip = skipped < over + self.dots().width();
+                skipped += usize::from(skip) * c.width().unwrap_or(0);
+                skip
+            })
+            .collect();
+        self.left(&format!("{}{tail}", self.dots()), width)
     }
 
     /// Cuts a text to `width` cells and pads it on the left, so that digits change in place.

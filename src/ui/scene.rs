@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::keymap::Keymap;
-use super::paint::Ink;
+use super::paint::{Ink, Piece};
 use super::theme::Role;
 use crate::core::{Action, Mode, Verdict, View};
 use crate::model::Side;
@@ -11,7 +11,14 @@ use crate::model::Side;
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub ink: Ink<'a>,
+    /// What panels and lists show.
     pub view: &'a View,
+    /// What header, way out and advice show: never a frozen picture.
+    pub live: &'a View,
+    /// How many seconds the picture has been frozen; `None` while it moves.
+    pub frozen: Option<u64>,
+    /// The panel the keyboard points at; `None` where there is no choice.
+    pub focus: Option<Action>,
     pub keymap: &'a Keymap,
     pub clock: &'a Clock,
     pub now_ms: u64,
@@ -20,7 +27,7 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// Tells whether this console may write; if not, operating actions are not drawn.
     pub fn operates(&self) -> bool {
-        self.view.header.mode != Mode::Watch
+        self.live.header.mode != Mode::Watch
     }
 
     /// Returns the keys of an action; empty for one that has none, or that this console may not do.
@@ -33,7 +40,7 @@ impl Scene<'_> {
 
     /// Returns the reasons why an action cannot be done now.
     pub fn blocked(&self, action: Action) -> Vec<&str> {
-        let found = self.view.blocked.iter().filter(|(a, _)| *a == action);
+        let found = self.live.blocked.iter().filter(|(a, _)| *a == action);
         found.flat_map(|(_, why)| why.iter().map(|refusal| refusal.text.as_str())).collect()
     }
 
@@ -43,6 +50,15 @@ impl Scene<'_> {
             Side::Old => &self.view.header.old_version,
             Side::New => &self.view.header.new_version,
         }
+    }
+
+    /// Returns what stands before a panel's title: the digit that opens it, marked where the keyboard points at it.
+    pub fn mark(&self, action: Action) -> Piece {
+        let digit = self.keymap.digit(action).map(|digit| format!("{digit} ")).unwrap_or_default();
+        if self.focus == Some(action) {
+            return self.ink.role(Role::Focus, &format!("{}{digit}", self.ink.glyph(Role::Focus)));
+        }
+        self.ink.role(Role::Dim, &digit)
     }
 }
 

@@ -2,8 +2,12 @@
 
 //! The real program in real time on a real pseudo terminal. Run by name: `cargo test --test pty`.
 
+mod lost;
+mod panics;
 #[path = "../robot/mod.rs"]
 mod robot;
+mod stopped;
+mod storm;
 mod terminal;
 
 use robot::Robot;
@@ -14,9 +18,10 @@ use terminal::{Next, Terminal};
 const SOON: Duration = Duration::from_secs(30);
 const SMALL: (u16, u16) = (80, 24);
 
+const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/short.toml");
+
 fn demo(size: (u16, u16)) -> Terminal {
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pty/short.toml");
-    Terminal::start(&["demo", "--scenario", scenario], size)
+    Terminal::start(&["demo", "--scenario", SCENARIO], size)
 }
 
 #[test]
@@ -32,7 +37,7 @@ fn the_demo_opens_and_leaving_brings_the_terminal_back() {
 
 #[test]
 fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
         let mut terminal = demo(SMALL);
         terminal.wait_for("STANDBY", SOON);
         terminal.signal(signal);
@@ -40,14 +45,6 @@ fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
         terminal.wait_for("ended by a signal", SOON);
         terminal.assert_restored();
     }
-}
-
-#[test]
-fn a_terminal_that_is_gone_ends_the_program() {
-    let mut terminal = demo(SMALL);
-    terminal.wait_for("STANDBY", SOON);
-    terminal.take_away();
-    terminal.exit_code();
 }
 
 #[test]
@@ -62,6 +59,25 @@ fn the_log_is_readable_for_its_owner_alone() {
     for log in logs {
         assert_eq!(log.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", log.path());
     }
+}
+
+#[test]
+fn without_colours_what_is_selected_is_still_seen() {
+    let program = env!("CARGO_BIN_EXE_pilothouse");
+    let mut terminal = Terminal::start_with(program, &["demo", "--scenario", SCENARIO], &[("NO_COLOR", "1")], SMALL);
+    terminal.wait_for("early", SOON);
+    let before = terminal.count_cells(vt100::Cell::inverse);
+    terminal.type_text("j");
+    let end = std::time::Instant::now() + SOON;
+    while terminal.count_cells(vt100::Cell::inverse) < before + 40 {
+        assert!(std::time::Instant::now() < end, "no row is highlighted:\n{}", terminal.screen());
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    let is_coloured =
+        |cell: &vt100::Cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default;
+    assert_eq!(terminal.count_cells(is_coloured), 0, "there is colour");
+    terminal.type_text("q");
+    assert_eq!(terminal.exit_code(), 0);
 }
 
 #[test]

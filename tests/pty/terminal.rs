@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,50 +19,102 @@ pub struct Terminal {
     emulator: Arc<Mutex<vt100::Parser>>,
     master: Option<Box<dyn MasterPty + Send>>,
     gone: Arc<AtomicBool>,
-    modes_before: String,
+    reads: Arc<AtomicBool>,
+    questions: Arc<AtomicUsize>,
+    line_before: String,
+    modes_before: Modes,
     home: tempfile::TempDir,
+}
+
+/// Everything a program may leave behind in a terminal.
+#[derive(Debug, PartialEq)]
+struct Modes {
+    alternate_screen: bool,
+    hidden_cursor: bool,
+    bracketed_paste: bool,
+    application_keys: (bool, bool),
+    mouse: (vt100::MouseProtocolMode, vt100::MouseProtocolEncoding),
+    colours: (vt100::Color, vt100::Color),
+    attributes: [bool; 4],
+}
+
+impl Modes {
+    fn of(screen: &vt100::Screen) -> Self {
+        Self {
+            alternate_screen: screen.alternate_screen(),
+            hidden_cursor: screen.hide_cursor(),
+            bracketed_paste: screen.bracketed_paste(),
+            application_keys: (screen.application_cursor(), screen.application_keypad()),
+            mouse: (screen.mouse_protocol_mode(), screen.mouse_protocol_encoding()),
+            colours: (screen.fgcolor(), screen.bgcolor()),
+            attributes: [screen.bold(), screen.italic(), screen.underline(), screen.inverse()],
+        }
+    }
 }
 
 impl Terminal {
     /// Starts the program with these arguments at this size.
-    pub fn start(arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+    pub fn start(arguments: &[&str], size: (u16, u16)) -> Self {
+        Self::start_with(env!("CARGO_BIN_EXE_pilothouse"), arguments, &[], size)
+    }
+
+    /// Starts a shell that runs a script, in which `$P` is the program.
+    pub fn start_script(script: &str, size: (u16, u16)) -> Self {
+        Self::start_with("/bin/sh", &["-c", script], &[("P", env!("CARGO_BIN_EXE_pilothouse"))], size)
+    }
+
+    /// Starts any program with these arguments and variables at this size.
+    pub fn start_with(program: &str, arguments: &[&str], env: &[(&str, &str)], (columns, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo terminal");
         let home = tempfile::tempdir().expect("a folder");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pilothouse"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
-        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("USER", "robot")] {
+        let usual = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("USER", "robot"), ("PATH", "/usr/bin:/bin")];
+        for (name, value) in usual.iter().chain(env) {
             command.env(name, value);
         }
         command.env("HOME", home.path());
         command.cwd(home.path());
         let master = pair.master;
-        let modes_before = format!("{:?}", master.get_termios());
+        let line_before = format!("{:?}", master.get_termios());
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
         let keys = master.take_writer().expect("a keyboard");
-        let mut output = master.try_clone_reader().expect("a screen");
-        let lines = |n| NonZeroU16::new(n).expect("a size above zero");
-        let emulator = Arc::new(Mutex::new(vt100::Parser::new(lines(rows), lines(columns), 0)));
-        let seen = emulator.clone();
-        let gone = Arc::new(AtomicBool::new(false));
-        let is_gone = gone.clone();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 16 * 1024];
-            while let Ok(n @ 1..) = output.read(&mut buffer) {
-                seen.lock().expect("the emulator lives").process(&buffer[..n]);
-                if is_gone.load(Ordering::SeqCst) {
-                    return;
-                }
-            }
-        });
-        Self { child, keys, emulator, master: Some(master), gone, modes_before, home }
+        let output = master.try_clone_reader().expect("a screen");
+        let emulator = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
+        let modes_before = Modes::of(emulator.lock().expect("the emulator lives").screen());
+        let (gone, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+        let questions = Arc::new(AtomicUsize::new(0));
+        let reader = Reader {
+            output,
+            emulator: emulator.clone(),
+            gone: gone.clone(),
+            reads: reads.clone(),
+            questions: questions.clone(),
+        };
+        std::thread::spawn(move || reader.run());
+        let master = Some(master);
+        Self { child, keys, emulator, master, gone, reads, questions, line_before, modes_before, home }
     }
 
     /// Returns the screen, one line per row.
     pub fn screen(&self) -> String {
         self.emulator.lock().expect("the emulator lives").screen().contents()
+    }
+
+    /// Counts the cells of the screen that are such.
+    pub fn count_cells(&self, is_such: impl Fn(&vt100::Cell) -> bool) -> usize {
+        let emulator = self.emulator.lock().expect("the emulator lives");
+        let (rows, columns) = emulator.screen().size();
+        let (rows, columns) = (rows.get(), columns.get());
+        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        places
+            .into_iter()
+            .filter_map(|(row, column)| emulator.screen().cell(row, column))
+            .filter(|cell| is_such(cell))
+            .count()
     }
 
     /// Types what a terminal sends.
@@ -120,15 +172,61 @@ impl Terminal {
         }
     }
 
-    /// Asserts that the terminal is as it was before the program started.
+    /// Asserts that the terminal is as it was before the program started: the line, and every mode.
     pub fn assert_restored(&self) {
         let emulator = self.emulator.lock().expect("the emulator lives");
-        let screen = emulator.screen();
-        assert!(!screen.alternate_screen(), "the alternate screen was left");
-        assert!(!screen.hide_cursor(), "the cursor is visible again");
-        assert!(!screen.bracketed_paste(), "pasting is as it was");
-        let master = self.master.as_ref().expect("the terminal is there");
-        assert_eq!(format!("{:?}", master.get_termios()), self.modes_before, "the line is cooked again");
+        assert_eq!(Modes::of(emulator.screen()), self.modes_before);
+        assert_eq!(self.line(), self.line_before, "the line is cooked again");
+    }
+
+    /// Tells whether the program has the screen: the alternate one, on a raw line.
+    pub fn is_taken(&self) -> bool {
+        let emulator = self.emulator.lock().expect("the emulator lives");
+        emulator.screen().alternate_screen() && !self.line().contains("ICANON")
+    }
+
+    /// Changes the terminal's size, as a person who drags a window does.
+    pub fn resize(&self, (columns, rows): (u16, u16)) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.emulator.lock().expect("the emulator lives").screen_mut().set_size(cells(rows), cells(columns));
+        self.master.as_ref().expect("the terminal is there").resize(size).expect("the size can be set");
+    }
+
+    /// Reads nothing any more, or reads again.
+    pub fn read(&self, reads: bool) {
+        self.reads.store(reads, Ordering::SeqCst);
+    }
+
+    /// Returns how often the program has asked the terminal who it is.
+    pub fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
+    }
+
+    /// Brings the line back to what shells use, as a shell does when a program was stopped.
+    pub fn cook(&self) {
+        let name = self.master.as_ref().and_then(|master| master.tty_name()).expect("the terminal has a name");
+        assert!(Command::new("stty").arg("-F").arg(name).arg("sane").status().expect("stty exists").success());
+    }
+
+    /// Returns everything the program has logged.
+    pub fn log(&self) -> String {
+        let folder = self.home().join(".local/state/pilothouse");
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let logs = files.filter(|file| file.file_name().to_string_lossy().ends_with(".log"));
+        logs.map(|file| std::fs::read_to_string(file.path()).unwrap_or_default()).collect()
+    }
+
+    /// Waits until the log says something.
+    pub fn wait_for_log(&self, text: &str, at_most: Duration) {
+        let end = Instant::now() + at_most;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "{text:?} is not in the log:\n{}", self.log());
+            sleep(LOOK);
+        }
+    }
+
+    fn line(&self) -> String {
+        format!("{:?}", self.master.as_ref().expect("the terminal is there").get_termios())
     }
 
     /// Returns the folder that is the program's home.
@@ -136,9 +234,41 @@ impl Terminal {
         self.home.path()
     }
 
-    fn is_running(&mut self) -> bool {
+    /// Tells whether the program has not ended.
+    pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("the program can be asked").is_none()
     }
+}
+
+/// What the emulator's side does with what the program writes.
+struct Reader {
+    output: Box<dyn Read + Send>,
+    emulator: Arc<Mutex<vt100::Parser>>,
+    gone: Arc<AtomicBool>,
+    reads: Arc<AtomicBool>,
+    questions: Arc<AtomicUsize>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            while !self.reads.load(Ordering::SeqCst) {
+                sleep(LOOK);
+            }
+            let Ok(n @ 1..) = self.output.read(&mut buffer) else { return };
+            self.emulator.lock().expect("the emulator lives").process(&buffer[..n]);
+            let questions = buffer[..n].windows(3).filter(|bytes| bytes == b"\x1b[c").count();
+            self.questions.fetch_add(questions, Ordering::SeqCst);
+            if self.gone.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+}
+
+fn cells(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).expect("a size above zero")
 }
 
 impl Drop for Terminal {

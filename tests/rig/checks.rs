@@ -1,17 +1,29 @@
 //! What the rig proves.
 
+mod adoption;
 mod answers;
-mod judge;
-mod release;
+mod baseline;
+mod endless;
+mod history;
+pub mod judge;
+mod left;
+mod lifecycle;
+mod naive;
+mod order;
+mod proof;
 mod smoke;
+mod stage;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
-use crate::outside::Options;
+use crate::outside::{Gateway, Options};
 use color_eyre::eyre::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static FALSE_DRAINS: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts a cluster and runs the wanted parts; every part runs, also after one has failed.
 pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
@@ -24,12 +36,25 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     if options.wants("behaviours") {
         note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
     }
-    if options.wants("release") {
-        note(&mut failed, "release", release::release(&cluster).await);
+    if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
+        note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
     }
-    if options.wants("rollback") {
-        note(&mut failed, "rollback", release::rollback(&cluster).await);
+    if options.wants("baseline") {
+        note(&mut failed, "baseline", baseline::run(&cluster).await);
     }
+    if options.wants("naive") {
+        note(&mut failed, "naive", naive::run(&cluster).await);
+    }
+    if options.wants("proof") {
+        note(&mut failed, "proof", proof::run(&cluster).await);
+    }
+    if options.wants("endless") {
+        note(&mut failed, "endless", endless::run(&cluster).await);
+    }
+    if options.wants("adoption") {
+        note(&mut failed, "adoption", adoption::run(&cluster).await);
+    }
+    figure("rig.false_drains", FALSE_DRAINS.load(Ordering::SeqCst), "drains");
     if failed.is_empty() {
         println!("rig: all passed");
         return Ok(ExitCode::SUCCESS);
@@ -60,9 +85,17 @@ pub async fn stand(run: PathBuf) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints one measured value in the form the build collects.
+/// Books drains that were called proven while a transaction was open; the sum over all parts is printed at the end.
+pub fn count_false_drains(drains: usize) {
+    FALSE_DRAINS.fetch_add(drains, Ordering::SeqCst);
+}
+
+/// Prints one measured value in the form the build collects; those of the second gateway have its name in theirs.
 pub fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
-    println!("figure {name} {value} {unit}");
+    match (Gateway::of_run(), name.strip_prefix("rig.")) {
+        (Gateway::Contour, Some(rest)) => println!("figure rig.contour.{rest} {value} {unit}"),
+        _ => println!("figure {name} {value} {unit}"),
+    }
 }
 
 fn note(failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {

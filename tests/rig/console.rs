@@ -1,5 +1,6 @@
 //! The real console on a pseudo terminal: its screen as a person sees it, and keys.
 
+use crate::checks::judge;
 use crate::robot::{Key, Robot};
 use color_eyre::eyre::{Result, WrapErr, bail, eyre};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -22,6 +23,8 @@ pub struct Console {
     keys: Box<dyn Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
     run: PathBuf,
+    /// When the screen began to call a version's drain proven, and which.
+    pub proven: Vec<(tokio::time::Instant, String)>,
     /// Kept open: its end would be a hangup.
     _terminal: Box<dyn MasterPty + Send>,
 }
@@ -54,7 +57,7 @@ impl Console {
                 crate::cluster::lock(&seen).process(&buffer[..n]);
             }
         })?;
-        Ok(Self { child, keys, screen, run: run.to_owned(), _terminal: pair.master })
+        Ok(Self { child, keys, screen, run: run.to_owned(), proven: Vec::new(), _terminal: pair.master })
     }
 
     /// The screen as text, one line per row.
@@ -70,13 +73,14 @@ impl Console {
         self.keys.flush().wrap_err("the console takes no keys any more")
     }
 
-    /// Lets the robot play until `done` says so; a failure shows the screen.
+    /// Lets the robot play until `done` says so, and turn back when `turns` says so; a failure shows the screen.
     /// What it saw whenever it pressed a key or the advice changed is kept in `<name>.log`.
     pub async fn play<F>(
         &mut self,
         name: &str,
         robot: &mut Robot,
         limit: Duration,
+        mut turns: impl FnMut(&str) -> bool,
         mut done: impl FnMut() -> F,
     ) -> Result<()>
     where
@@ -86,8 +90,15 @@ impl Console {
         let mut log = std::fs::File::create(self.run.join(format!("{name}.log")))?;
         let mut looks = 0_u32;
         let mut advice = String::new();
+        let mut said: Option<String> = None;
         loop {
             let screen = self.text();
+            let proven = judge::proven_on(&screen);
+            if let Some(version) = proven.filter(|_| proven != said.as_deref()) {
+                self.proven.push((tokio::time::Instant::now(), version.to_owned()));
+            }
+            said = proven.map(str::to_owned);
+            robot.turn |= turns(&screen);
             let keys = robot.step(&screen).unwrap_or_default();
             // Numbers in it count time.
             let words: String = last_rows(&screen).chars().filter(|c| !c.is_ascii_digit()).collect();

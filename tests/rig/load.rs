@@ -3,9 +3,10 @@
 //! Transactions start by the clock, never by the answers, so a slow server gets no relief. Cut = 5xx, a reset, a short
 //! body, or a socket that the client did not end.
 
-use crate::cluster::GATEWAY;
+use crate::cluster::{GATEWAY, lock};
 use crate::objects::{CUSTOMERS, HOST};
-use color_eyre::eyre::{Result, bail, eyre};
+use crate::record::{ASSET, Record, Verdict};
+use color_eyre::eyre::{Result, bail, ensure};
 use futures::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -14,18 +15,34 @@ use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// The path of the sockets.
+pub const SOCKET: &str = "/socket";
+
+/// The customers that send something.
+const SPEAKING: usize = CUSTOMERS.len() - 1;
 
 /// Longer than any transaction; who waits longer is stuck and counts as cut.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How often a client speaks on its socket.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// How long an echo may take.
+const ECHO: Duration = Duration::from_secs(5);
+
 /// How much of what.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Transactions begun per second.
+    /// Transactions begun per second; 0 = sockets only.
     pub rate: u32,
+    /// Short requests begun per second beside them, of one customer after the other: so finely the judge sees a switch.
+    pub probes: u32,
     /// The shortest and longest transaction; durations are log-uniform between them.
     pub durations: (Duration, Duration),
     /// The share of responses sent in pieces, in percent.
@@ -34,6 +51,8 @@ pub struct Profile {
     pub sockets: u32,
     /// How long a socket lives, shortest and longest.
     pub socket_lives: (Duration, Duration),
+    /// Whether clients take a close with 1012 as a wish that they come back; else it is a cut.
+    pub comes_back: bool,
     /// The seed of everything random.
     pub seed: u64,
 }
@@ -43,41 +62,35 @@ impl Profile {
     pub fn steady() -> Self {
         Self {
             rate: 40,
+            probes: 0,
             durations: (Duration::from_millis(10), Duration::from_secs(5)),
             streams: 10,
             sockets: 2,
             socket_lives: (Duration::from_secs(2), Duration::from_secs(5)),
+            comes_back: false,
             seed: 7,
         }
     }
-}
 
-/// How a transaction ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As it should.
-    Whole,
-    /// The gateway or the application answered with 5xx.
-    ServerError(u16),
-    /// No answer, half an answer, or a socket the client did not end.
-    Broken(String),
-}
+    /// The load that judges: 200 transactions/s of up to 30 s, which is about 750 open at any time, 20 sockets, and a
+    /// short request of every customer each 0.3 s.
+    pub fn judge() -> Self {
+        Self::lasting(Duration::from_secs(30))
+    }
 
-/// One transaction.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The listed customer; `None` for the unlisted.
-    pub customer: Option<&'static str>,
-    /// The path, without its query.
-    pub path: &'static str,
-    /// Start, since the load began.
-    pub start: Duration,
-    /// End, since the load began.
-    pub end: Duration,
-    /// The version that answered; empty when nobody did.
-    pub version: String,
-    /// How it ended.
-    pub verdict: Verdict,
+    /// The load that judges, with another longest transaction.
+    pub fn lasting(longest: Duration) -> Self {
+        Self {
+            rate: 200,
+            probes: 200,
+            durations: (Duration::from_millis(10), longest),
+            streams: 15,
+            sockets: 20,
+            socket_lives: (Duration::from_secs(20), Duration::from_secs(60)),
+            comes_back: false,
+            seed: 11,
+        }
+    }
 }
 
 /// A running load.
@@ -85,7 +98,16 @@ pub struct Load {
     begun: Instant,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
-    stop: tokio::sync::watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
+}
+
+/// How far the load has been told to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stop {
+    /// Nothing is begun any more.
+    ended: bool,
+    /// Clients close the sockets they hold and open no others.
+    hung_up: bool,
 }
 
 struct Shared {
@@ -100,7 +122,14 @@ struct Transaction {
     header: Option<&'static str>,
     path: &'static str,
     duration: Duration,
-    pieces: u32,
+    body: Body,
+}
+
+/// The body a transaction asks for, and gets unless it is cut.
+#[derive(Clone, Copy)]
+enum Body {
+    Bytes(usize),
+    Pieces(usize),
 }
 
 impl Load {
@@ -108,7 +137,7 @@ impl Load {
     pub fn start(profile: Profile) -> Self {
         let begun = Instant::now();
         let shared = Arc::new(Shared { begun, records: Mutex::default(), idle: Mutex::default() });
-        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let (stop, stopped) = watch::channel(Stop::default());
         let task = tokio::spawn(drive(shared.clone(), profile, stopped));
         Self { begun, shared, task, stop }
     }
@@ -123,30 +152,58 @@ impl Load {
         self.begun
     }
 
+    /// Lets the clients close their sockets, however long they should have lived.
+    pub fn hang_up(&self) {
+        self.stop.send_modify(|stop| stop.hung_up = true);
+    }
+
     /// Begins nothing any more, waits for what is open, and returns every transaction.
+    /// Sockets live to their end, unless their clients were told to hang up.
     pub async fn end(self) -> Result<Vec<Record>> {
-        self.stop.send_replace(true);
+        self.stop.send_modify(|stop| stop.ended = true);
         self.task.await?;
-        Ok(std::mem::take(&mut *crate::cluster::lock(&self.shared.records)))
+        Ok(std::mem::take(&mut *lock(&self.shared.records)))
     }
 }
 
-async fn drive(shared: Arc<Shared>, profile: Profile, mut stop: tokio::sync::watch::Receiver<bool>) {
-    let mut dice = Dice(profile.seed);
+async fn drive(shared: Arc<Shared>, profile: Profile, stop: watch::Receiver<Stop>) {
     let mut open = JoinSet::new();
     for n in 0..profile.sockets {
         let dice = Dice(profile.seed.wrapping_add(1 + u64::from(n)));
-        open.spawn(sockets(shared.clone(), profile.socket_lives, dice, stop.clone()));
+        open.spawn(sockets(shared.clone(), profile.clone(), dice, stop.clone()));
     }
-    let mut clock = tokio::time::interval(Duration::from_secs(1) / profile.rate);
+    let mut dice = Dice(profile.seed);
+    let mut probes = 0;
+    let probe = || {
+        probes += 1;
+        probe(probes)
+    };
+    tokio::join!(
+        begin(&shared, profile.rate, stop.clone(), || draw(&mut dice, &profile)),
+        begin(&shared, profile.probes, stop, probe),
+        async { while open.join_next().await.is_some() {} },
+    );
+}
+
+/// Begins transactions by the clock until the end, and waits for those that are open then.
+async fn begin(
+    shared: &Arc<Shared>,
+    rate: u32,
+    mut stop: watch::Receiver<Stop>,
+    mut next: impl FnMut() -> Transaction,
+) {
+    if rate == 0 {
+        return;
+    }
+    let mut open = JoinSet::new();
+    let mut clock = tokio::time::interval(Duration::from_secs(1) / rate);
     clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            _ = stop.wait_for(|stop| stop.ended) => break,
             _ = clock.tick() => {
-                let transaction = draw(&mut dice, &profile);
-                open.spawn(one(shared.clone(), transaction));
+                open.spawn(one(shared.clone(), next()));
             }
             Some(_) = open.join_next(), if !open.is_empty() => {}
         }
@@ -154,70 +211,96 @@ async fn drive(shared: Arc<Shared>, profile: Profile, mut stop: tokio::sync::wat
     while open.join_next().await.is_some() {}
 }
 
+/// The shortest transaction, of each customer and the unlisted in turn, on every path of the slots.
+fn probe(n: usize) -> Transaction {
+    let turn = SPEAKING + 1;
+    let customer = CUSTOMERS[..SPEAKING].get(n % turn).copied();
+    let path = if (n / turn).is_multiple_of(2) { "/" } else { "/api/orders" };
+    Transaction { customer, header: customer, path, duration: Duration::from_millis(10), body: Body::Bytes(64) }
+}
+
 fn draw(dice: &mut Dice, profile: &Profile) -> Transaction {
     let (customer, header) = who(dice);
     let path = match dice.below(10) {
         0..=5 => "/",
         6..=8 => "/api/orders",
-        _ => "/static/logo",
+        _ => ASSET,
     };
     let duration = dice.between(profile.durations);
-    let pieces = if dice.below(100) < profile.streams { 5 } else { 0 };
-    Transaction { customer, header, path, duration, pieces }
+    let body = match dice.below(100) < profile.streams {
+        true => Body::Pieces(5),
+        false => Body::Bytes(64 + dice.below(4096) as usize),
+    };
+    Transaction { customer, header, path, duration, body }
 }
 
-/// Every listed customer has the same share; a fifth of all is unlisted, with an unknown name or none.
+/// Every listed customer but the silent one has the same share; a fifth of all is unlisted, with an unknown name or none.
 fn who(dice: &mut Dice) -> (Option<&'static str>, Option<&'static str>) {
     match dice.below(10) {
         0 => (None, None),
         1 => (None, Some("nobody")),
         _ => {
-            let at = usize::try_from(dice.below(CUSTOMERS.len() as u64)).unwrap_or(0);
-            (Some(CUSTOMERS[at].0), Some(CUSTOMERS[at].0))
+            let at = usize::try_from(dice.below(SPEAKING as u64)).unwrap_or(0);
+            (Some(CUSTOMERS[at]), Some(CUSTOMERS[at]))
         }
     }
 }
 
 async fn one(shared: Arc<Shared>, transaction: Transaction) {
     let start = shared.begun.elapsed();
-    let (version, verdict) = match tokio::time::timeout(LIMIT, ask(&shared, &transaction)).await {
-        Ok(Ok((version, status))) if status < 500 => (version, Verdict::Whole),
-        Ok(Ok((version, status))) => (version, Verdict::ServerError(status)),
-        Ok(Err(why)) => (String::new(), Verdict::Broken(format!("{why:#}"))),
-        Err(_) => (String::new(), Verdict::Broken("no end".into())),
+    let mut version = String::new();
+    let asked = tokio::time::timeout(LIMIT, ask(&shared, &transaction, &mut version));
+    let verdict = match asked.await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(why)) => Verdict::Broken(format!("{why:#}")),
+        Err(_) => Verdict::Broken(format!("no end in {LIMIT:?}")),
     };
     let end = shared.begun.elapsed();
     let Transaction { customer, path, .. } = transaction;
-    crate::cluster::lock(&shared.records).push(Record { customer, path, start, end, version, verdict });
+    lock(&shared.records).push(Record { customer, path, start, end, version, verdict });
 }
 
-async fn ask(shared: &Arc<Shared>, transaction: &Transaction) -> Result<(String, u16)> {
-    let idle = crate::cluster::lock(&shared.idle).pop();
+async fn ask(shared: &Arc<Shared>, transaction: &Transaction, version: &mut String) -> Result<Verdict> {
+    let idle = lock(&shared.idle).pop();
     let mut sender = match idle {
         Some(sender) if sender.is_ready() => sender,
         _ => connect().await?,
     };
-    let mut query = format!("{}?ms={}", transaction.path, transaction.duration.as_millis());
-    if transaction.pieces > 0 {
-        query.push_str(&format!("&pieces={}", transaction.pieces));
-    }
+    let what = match transaction.body {
+        Body::Bytes(bytes) => format!("bytes={bytes}"),
+        Body::Pieces(pieces) => format!("pieces={pieces}"),
+    };
+    let query = format!("{}?ms={}&{what}", transaction.path, transaction.duration.as_millis());
     let mut request = http::Request::get(query).header("host", HOST);
     if let Some(header) = transaction.header {
         request = request.header("x-customer-id", header);
     }
     let response = sender.send_request(request.body(Empty::new())?).await?;
-    let status = response.status().as_u16();
-    let version = response.headers().get("x-version").and_then(|version| version.to_str().ok()).unwrap_or_default();
-    let version = version.to_owned();
+    let status = response.status();
+    *version = version_of(&response);
     let body = response.into_body().collect().await?.to_bytes();
-    let pieces = body.split(|byte| *byte == b'\n').filter(|line| *line == b"piece").count();
-    if status == 200 && pieces != transaction.pieces as usize {
-        bail!("{pieces} of {} pieces came", transaction.pieces);
-    }
     if sender.ready().await.is_ok() {
-        crate::cluster::lock(&shared.idle).push(sender);
+        lock(&shared.idle).push(sender);
     }
-    Ok((version, status))
+    if status.is_server_error() {
+        let said = String::from_utf8_lossy(&body).chars().take(120).collect();
+        return Ok(Verdict::ServerError(status.as_u16(), said));
+    }
+    ensure!(status == http::StatusCode::OK, "answered by {status}");
+    ensure!(!version.is_empty(), "the answer names no version");
+    match transaction.body {
+        Body::Bytes(bytes) => ensure!(body.len() == bytes, "{} of {bytes} bytes came", body.len()),
+        Body::Pieces(pieces) => {
+            let came = body.split(|byte| *byte == b'\n').filter(|line| *line == b"piece").count();
+            ensure!(came == pieces, "{came} of {pieces} pieces came");
+        }
+    }
+    Ok(Verdict::Whole)
+}
+
+fn version_of<T>(response: &http::Response<T>) -> String {
+    let version = response.headers().get("x-version").and_then(|version| version.to_str().ok());
+    version.unwrap_or_default().to_owned()
 }
 
 async fn connect() -> Result<SendRequest<Empty<Bytes>>> {
@@ -228,18 +311,14 @@ async fn connect() -> Result<SendRequest<Empty<Bytes>>> {
     Ok(sender)
 }
 
-/// Opens one socket after the other until it is told to stop; an open one is always lived to its end.
-async fn sockets(
-    shared: Arc<Shared>,
-    lives: (Duration, Duration),
-    mut dice: Dice,
-    mut stop: tokio::sync::watch::Receiver<bool>,
-) {
-    while !*stop.borrow_and_update() {
+/// Opens one socket after the other until it is told to stop.
+async fn sockets(shared: Arc<Shared>, profile: Profile, mut dice: Dice, mut stop: watch::Receiver<Stop>) {
+    while *stop.borrow_and_update() == Stop::default() {
         let (customer, header) = who(&mut dice);
         let start = shared.begun.elapsed();
         let mut version = String::new();
-        let verdict = match socket(header, dice.between(lives), &mut version).await {
+        let life = dice.between(profile.socket_lives);
+        let verdict = match socket(header, life, profile.comes_back, &mut stop, &mut version).await {
             Ok(()) => Verdict::Whole,
             Err(why) => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -247,14 +326,20 @@ async fn sockets(
             }
         };
         let end = shared.begun.elapsed();
-        crate::cluster::lock(&shared.records).push(Record { customer, path: "/socket", start, end, version, verdict });
+        lock(&shared.records).push(Record { customer, path: SOCKET, start, end, version, verdict });
     }
 }
 
-async fn socket(customer: Option<&str>, life: Duration, version: &mut String) -> Result<()> {
+async fn socket(
+    customer: Option<&str>,
+    life: Duration,
+    comes_back: bool,
+    stop: &mut watch::Receiver<Stop>,
+    version: &mut String,
+) -> Result<()> {
     let stream = TcpStream::connect(GATEWAY).await?;
     let key = tokio_tungstenite::tungstenite::handshake::client::generate_key();
-    let mut request = http::Request::get("/socket")
+    let mut request = http::Request::get(SOCKET)
         .header("host", HOST)
         .header("connection", "upgrade")
         .header("upgrade", "websocket")
@@ -266,26 +351,36 @@ async fn socket(customer: Option<&str>, life: Duration, version: &mut String) ->
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
-    if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-        bail!("the upgrade was answered by {}", response.status());
-    }
-    *version =
-        response.headers().get("x-version").and_then(|version| version.to_str().ok()).unwrap_or_default().to_owned();
+    *version = version_of(&response);
+    ensure!(
+        response.status() == http::StatusCode::SWITCHING_PROTOCOLS,
+        "the upgrade was answered by {}",
+        response.status()
+    );
     let upgraded = TokioIo::new(hyper::upgrade::on(response).await?);
     let role = tokio_tungstenite::tungstenite::protocol::Role::Client;
     let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(upgraded, role, None).await;
     let until = Instant::now() + life;
-    while Instant::now() < until {
-        socket.send(Message::text("beat")).await?;
-        match tokio::time::timeout(Duration::from_secs(5), socket.next()).await {
-            Ok(Some(Ok(Message::Text(_)))) => {}
-            Ok(other) => return Err(eyre!("the socket brought {other:?} instead of its echo")),
-            Err(_) => bail!("no echo in 5 s"),
+    let mut beats = 0_u32;
+    while Instant::now() < until && !stop.borrow().hung_up {
+        beats += 1;
+        let beat = Message::text(format!("beat {beats}"));
+        socket.send(beat.clone()).await?;
+        match tokio::time::timeout(ECHO, socket.next()).await {
+            Ok(Some(Ok(echo))) if echo == beat => {}
+            Ok(Some(Ok(Message::Close(Some(why))))) if comes_back && why.code == CloseCode::Restart => {
+                // The goodbye of this side is sent while the rest is read.
+                let _ = tokio::time::timeout(ECHO, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+                return Ok(());
+            }
+            Ok(other) => bail!("the socket brought {other:?} instead of its echo"),
+            Err(_) => bail!("no echo in {ECHO:?}"),
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        let _ = tokio::time::timeout(BEAT, stop.wait_for(|stop| stop.hung_up)).await;
     }
     socket.close(None).await?;
-    while let Some(Ok(_)) = socket.next().await {}
+    // What the other side still says after the client's goodbye is no cut.
+    let _ = tokio::time::timeout(ECHO, async { while let Some(Ok(_)) = socket.next().await {} }).await;
     Ok(())
 }
 

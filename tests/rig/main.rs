@@ -12,6 +12,7 @@ mod console;
 mod load;
 mod objects;
 mod outside;
+mod record;
 #[path = "../robot/mod.rs"]
 mod robot;
 

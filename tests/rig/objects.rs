@@ -1,5 +1,7 @@
 //! The objects of the rig: the gateway's own, the application with both slots, its customers and its plan.
 
+use crate::cluster::CONTOURS_ENVOY;
+use crate::outside::Gateway;
 use color_eyre::eyre::{Result, eyre};
 use pilothouse::api::{RbacNames, manifests as printed};
 use serde_json::{Value, json};
@@ -14,6 +16,12 @@ pub const APP: &str = "trackx";
 /// Slot b's Deployment and Service.
 pub const APP_B: &str = "trackx-b";
 
+/// The Deployment and Service of the rule that is not on the slots.
+pub const ASSETS: &str = "assets";
+
+/// The version of the assets.
+pub const ASSETS_VERSION: &str = "assets-1";
+
 /// The hostname of the base route.
 pub const HOST: &str = "trackx.example";
 
@@ -26,24 +34,33 @@ pub const GATEWAY_NAMESPACE: &str = "envoy-gateway-system";
 /// Replicas of the slot that serves.
 pub const REPLICAS: u32 = 2;
 
-/// The customers: id and tier.
-pub const CUSTOMERS: [(&str, &str); 12] = [
-    ("house", "internal"),
-    ("lab", "internal"),
-    ("acme", "gold"),
-    ("globex", "gold"),
-    ("initech", "silver"),
-    ("umbrella", "silver"),
-    ("hooli", "silver"),
-    ("stark", "silver"),
-    ("wayne", "silver"),
-    ("tyrell", "silver"),
-    ("cyberdyne", "silver"),
-    ("soylent", "silver"),
+/// The customers. The first two are our own (tier `internal`), the next six are the pilots the plan names.
+#[rustfmt::skip]
+pub const CUSTOMERS: [&str; 60] = [
+    "house", "lab",
+    "acme", "globex", "initech", "umbrella", "hooli", "stark",
+    "wayne", "tyrell", "cyberdyne", "soylent", "vandelay", "dunder", "sterling", "pied", "aperture", "weyland",
+    "nakatomi", "oscorp", "gringotts", "wonka", "monarch", "duff", "krusty", "bluth", "sirius", "vehement",
+    "zorg", "omni", "abstergo", "vault", "tessier", "ashpool", "rekall", "buynlarge", "lexcorp", "daily",
+    "planet", "momcorp", "slurm", "spacely", "cogswell", "kwik", "paper", "prestige", "massive", "hanso",
+    "dharma", "oceanic", "widmore", "roxxon", "hammer", "pym", "trask", "essex", "alchemax", "fisk", "rand", "frost",
 ];
 
+/// The last one sends nothing; a release shows that and goes on.
+pub const SILENT: &str = CUSTOMERS[CUSTOMERS.len() - 1];
+
+/// How many customers are our own.
+pub const INTERNAL: usize = 2;
+
+/// How many pilots the plan names.
+pub const PILOTS: usize = 6;
+
 /// The waves of the plan as they have to come out: ring and number of customers, the unlisted last.
-pub const WAVES: [(&str, usize); 5] = [("internal", 2), ("pilot", 2), ("main", 4), ("main", 4), ("unlisted", 0)];
+pub const WAVES: [(&str, usize); 7] =
+    [("internal", 2), ("pilot", 6), ("early", 6), ("early", 6), ("main", 10), ("main", 30), ("unlisted", 0)];
+
+/// So many waves move half of the customers.
+pub const HALF: usize = 5;
 
 /// Envoy Gateway's configuration: its admin and metrics ports are Envoy's otherwise.
 pub fn envoy_gateway() -> Value {
@@ -100,30 +117,10 @@ pub fn all() -> Result<Vec<Value>> {
         binding("operator", "pilothouse-operator"),
         binding("viewer", "pilothouse-viewer"),
         cluster_binding(&["operator", "viewer"]),
-        json!({
-            "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
-            "metadata": { "name": "rig", "namespace": GATEWAY_NAMESPACE },
-            // A LoadBalancer would wait for an address for ever.
-            "spec": { "provider": { "type": "Kubernetes",
-                                    "kubernetes": { "envoyService": { "type": "ClusterIP" } } } },
-        }),
-        json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": { "name": "eg" },
-            "spec": {
-                "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
-                "parametersRef": { "group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "rig",
-                                   "namespace": GATEWAY_NAMESPACE },
-            },
-        }),
-        json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-            "metadata": { "name": "web", "namespace": NAMESPACE },
-            "spec": { "gatewayClassName": "eg",
-                      "listeners": [{ "name": "http", "protocol": "HTTP", "port": 8000 }] },
-        }),
     ];
+    objects.extend(gateway());
     for (name, slot, version, replicas) in
-        [(APP, Some("a"), OLD, REPLICAS), (APP_B, Some("b"), OLD, 0), ("assets", None, "assets-1", 1)]
+        [(APP, Some("a"), OLD, REPLICAS), (APP_B, Some("b"), OLD, 0), (ASSETS, None, ASSETS_VERSION, 1)]
     {
         objects.push(deployment(name, slot, version, replicas));
         objects.push(service(name));
@@ -134,6 +131,52 @@ pub fn all() -> Result<Vec<Value>> {
     Ok(objects)
 }
 
+/// Contour's configuration: it serves this one Gateway.
+pub fn contour() -> Value {
+    json!({ "gateway": { "gatewayRef": { "namespace": NAMESPACE, "name": "web" } } })
+}
+
+/// The GatewayClass and the Gateway, which is reached at the same port whichever serves it.
+fn gateway() -> Vec<Value> {
+    let class = |name: &str, spec: Value| {
+        json!({ "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+                "metadata": { "name": name }, "spec": spec })
+    };
+    let gateway = |class: &str, port: u16| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": { "name": "web", "namespace": NAMESPACE },
+            "spec": { "gatewayClassName": class,
+                      "listeners": [{ "name": "http", "protocol": "HTTP", "port": port }] },
+        })
+    };
+    match Gateway::of_run() {
+        Gateway::EnvoyGateway => vec![
+            json!({
+                "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
+                "metadata": { "name": "rig", "namespace": GATEWAY_NAMESPACE },
+                // A LoadBalancer would wait for an address for ever.
+                "spec": { "provider": { "type": "Kubernetes",
+                                        "kubernetes": { "envoyService": { "type": "ClusterIP" } } } },
+            }),
+            class(
+                "eg",
+                json!({
+                    "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+                    "parametersRef": { "group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "rig",
+                                       "namespace": GATEWAY_NAMESPACE },
+                }),
+            ),
+            gateway("eg", 8000),
+        ],
+        // Contour's Envoy listens on the port + 8000, and begins again after 65535.
+        Gateway::Contour => vec![
+            class("contour", json!({ "controllerName": "projectcontour.io/gateway-controller" })),
+            gateway("contour", 65535),
+        ],
+    }
+}
+
 /// The configuration of Prometheus; Debian's build has no Kubernetes discovery, the kubelet replacement writes the
 /// targets.
 pub fn prometheus(targets: &Path) -> Value {
@@ -142,7 +185,10 @@ pub fn prometheus(targets: &Path) -> Value {
         "scrape_configs": [
             { "job_name": "app", "file_sd_configs": [{ "files": [targets], "refresh_interval": "1s" }] },
             { "job_name": "envoy", "metrics_path": "/stats/prometheus",
-              "static_configs": [{ "targets": ["127.0.0.1:19001"] }] },
+              "static_configs": [{ "targets": [match Gateway::of_run() {
+                  Gateway::EnvoyGateway => "127.0.0.1:19001",
+                  Gateway::Contour => CONTOURS_ENVOY,
+              }] }] },
         ],
     })
 }
@@ -220,16 +266,18 @@ fn route() -> Value {
             "hostnames": [HOST],
             "rules": [
                 { "matches": prefix("/"), "backendRefs": slots, "timeouts": { "request": "120s" } },
-                { "matches": prefix("/api"), "backendRefs": slots, "timeouts": { "request": "60s" } },
-                { "matches": prefix("/static"), "backendRefs": [{ "name": "assets", "port": 8080 }],
-                  "timeouts": { "request": "30s" } },
+                { "matches": prefix("/api"), "backendRefs": slots, "timeouts": { "request": "90s" } },
+                { "matches": prefix("/static"), "backendRefs": [{ "name": ASSETS, "port": 8080 }],
+                  "timeouts": { "request": "100s" } },
             ],
         },
     })
 }
 
 fn customers() -> Result<Value> {
-    let list: Vec<Value> = CUSTOMERS.iter().map(|(id, tier)| json!({ "id": id, "name": id, "tier": tier })).collect();
+    let tiers = |at: usize| if at < INTERNAL { "internal" } else { "silver" };
+    let list: Vec<Value> =
+        (0..).zip(CUSTOMERS).map(|(at, id)| json!({ "id": id, "name": id, "tier": tiers(at) })).collect();
     Ok(json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": "trackx-customers", "namespace": NAMESPACE },
@@ -254,14 +302,15 @@ fn plan() -> Value {
             },
             "rings": [
                 { "name": "internal", "select": { "tier": "internal" }, "bake": "2s" },
-                { "name": "pilot", "names": ["acme", "globex"], "bake": "2s" },
-                { "name": "main", "rest": true, "waves": ["50%", "100%"], "bake": "2s" },
+                { "name": "pilot", "names": CUSTOMERS[INTERNAL..INTERNAL + PILOTS], "bake": "2s" },
+                { "name": "early", "share": "20%", "waves": ["50%", "100%"], "bake": "2s" },
+                { "name": "main", "rest": true, "waves": ["25%", "100%"], "bake": "2s" },
             ],
             "promote": { "bake": "2s" },
             "settle": "1s",
             "gates": [
                 { "name": "errors", "kind": "errorRatio", "max": "1%", "for": "5s", "minRequests": 5 },
-                { "name": "p99", "kind": "latency", "quantile": 0.99, "max": "15s", "for": "5s" },
+                { "name": "p99", "kind": "latency", "quantile": 0.99, "max": "50s", "for": "5s" },
                 { "name": "restarts", "kind": "restarts", "max": 0, "for": "5s" },
             ],
             "drain": {

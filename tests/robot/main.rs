@@ -54,6 +54,10 @@ fn it_does_not_repeat_an_answer_at_once_but_in_time() {
 fn it_types_the_rest_of_the_word_and_then_enter() {
     let mut robot = on_an_errand();
     assert_eq!(robot.step(&dialog("Type early to go: ▏")), Some(typed("early")));
+    // A slow screen shows the word letter by letter; keys that were dropped show up as a word that stays short.
+    for _ in 0..12 {
+        assert_eq!(robot.step(&dialog("Type early to go: ea▏")), None);
+    }
     assert_eq!(robot.step(&dialog("Type early to go: ea▏")), Some(typed("rly")));
     assert_eq!(robot.step(&dialog("Type early to go: early▏\n│ Enter runs it.  │")), Some(vec![Key::Enter]));
 }
@@ -83,6 +87,18 @@ fn it_rolls_back_after_the_wave_it_was_told() {
     assert_eq!(robot.waves, 1);
     assert_eq!(robot.step(&with_advice(" · waiting for the settle time")), None);
     assert_eq!(robot.step(&with_advice(" ▶ Space n: move wave 2 of early")), Some(vec![Key::Char('R')]));
+}
+
+#[test]
+fn it_rolls_back_in_the_middle_of_a_wait_when_it_is_told() {
+    let mut robot = on_an_errand();
+    let waiting = with_advice(" · waiting for the bake of early: 12 s of 20 s");
+    assert_eq!(robot.step(&waiting), None);
+    robot.turn = true;
+    assert_eq!(robot.step(&waiting), Some(vec![Key::Char('R')]));
+    assert_eq!(robot.step(&dialog("y  roll back\n│ Looking at the cluster...")), None);
+    assert_eq!(robot.step(&dialog("y  roll back")), Some(vec![Key::Char('y')]));
+    assert_eq!(robot.step(&waiting), None);
 }
 
 #[test]

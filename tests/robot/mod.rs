@@ -48,6 +48,8 @@ pub struct Robot {
     pub resumes: u32,
     /// Whether the release it started is over: the screen offers to start another.
     pub finished: bool,
+    /// Set by whoever drives it: it rolls back at the next look, whatever the advice waits for.
+    pub turn: bool,
     version: String,
     roll_back_after: Option<u32>,
     /// The question answered last, and how many looks ago.
@@ -67,6 +69,7 @@ impl Robot {
             refusals: Vec::new(),
             resumes: 0,
             finished: false,
+            turn: false,
             version: version.into(),
             roll_back_after,
             answered: None,
@@ -82,8 +85,8 @@ impl Robot {
             return None;
         }
         let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
-        let question = Question::of(&rows)?;
-        let text = format!("{question:?}");
+        let question = self.question(&rows)?;
+        let text = question.asked();
         if let Some((last, looks)) = &mut self.answered
             && *last == text
             && *looks < PATIENCE
@@ -94,6 +97,13 @@ impl Robot {
         let keys = self.answer(&question)?;
         self.answered = Some((text, 0));
         Some(keys)
+    }
+
+    fn question(&self, rows: &[&str]) -> Option<Question> {
+        match Question::of(rows) {
+            None | Some(Question::Advice { .. }) if self.turn && !self.back && !is_deaf(rows) => Some(Question::Turn),
+            question => question,
+        }
     }
 
     fn answer(&mut self, question: &Question) -> Option<Keys> {
@@ -121,6 +131,7 @@ impl Robot {
             // Leaving was never its errand.
             Question::Yes(_) => Some(vec![Key::Esc]),
             Question::Advice { key, keys } => self.follow(key, keys),
+            Question::Turn => Some(self.turn_back()),
         }
     }
 
@@ -134,11 +145,15 @@ impl Robot {
             return None;
         }
         if !self.back && self.roll_back_after.is_some_and(|waves| self.waves >= waves) {
-            self.step = "R".into();
-            return Some(vec![Key::Char('R')]);
+            return Some(self.turn_back());
         }
         self.step = key.into();
         Some(keys.to_vec())
+    }
+
+    fn turn_back(&mut self) -> Keys {
+        self.step = "R".into();
+        vec![Key::Char('R')]
     }
 
     fn confirmed(&mut self) {
@@ -164,14 +179,23 @@ enum Question {
     Reason { typed: String },
     Yes(String),
     Advice { key: String, keys: Keys },
+    Turn,
 }
 
 impl Question {
+    /// What is asked, whatever has been typed: a slow screen shows a word letter by letter.
+    fn asked(&self) -> String {
+        match self {
+            Self::Word { word, typed } if word.starts_with(typed) && word != typed => format!("word {word}"),
+            question => format!("{question:?}"),
+        }
+    }
+
     /// A dialog goes before the advice below it; within a dialog the last thing to do goes first.
     fn of(rows: &[&str]) -> Option<Self> {
         let find = |text: &str| rows.iter().position(|row| row.contains(text));
         let field = |label: &str| rows.iter().find_map(|row| Some(input(row.split_once(label)?.1)));
-        if find("Keys are dropped for a moment").is_some() || find("Looking at the cluster...").is_some() {
+        if is_deaf(rows) {
             return None;
         }
         if let Some(at) = find("NOT NOW:") {
@@ -206,6 +230,11 @@ impl Question {
         }
         advice(rows)
     }
+}
+
+/// Whether a dialog has just appeared or is still being filled: it takes no keys.
+fn is_deaf(rows: &[&str]) -> bool {
+    rows.iter().any(|row| row.contains("Keys are dropped for a moment") || row.contains("Looking at the cluster..."))
 }
 
 /// The row of a dialog's `y`, without the frame around it.

@@ -1,6 +1,11 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
+mod adopting;
+mod adoption;
 mod cli;
+mod docs;
+mod doctor;
+mod gateway;
 mod glass;
 mod journey;
 #[path = "../robot/mod.rs"]

@@ -1,6 +1,6 @@
 //! The way back, and the end of both ways: drain, retire, clean.
 
-use super::{GAP, Next, Planner, START_PATIENCE, Step};
+use super::{Next, Planner, START_PATIENCE, Step};
 use crate::api::Act;
 use crate::core::guard;
 use crate::core::proof::{Proof, Verified, drain_proof, moved_back, seconds_between, verified};
@@ -110,7 +110,8 @@ impl Planner<'_> {
                 if deployment.replicas > 0 {
                     return self.retire(side);
                 }
-                let left = self.scope.world.pods(self.scope.slot(side)).filter(|pod| !pod.terminated).count();
+                let left = self.scope.world.pods(self.scope.component(), self.scope.slot(side));
+                let left = left.filter(|pod| !pod.terminated).count();
                 if left > 0 {
                     return Next::Wait(vec![format!("{left} pods of the {side} version are terminating")]);
                 }
@@ -149,7 +150,7 @@ impl Planner<'_> {
             return self.order(Act::Disarm, 0, String::new());
         }
         if !status.routes.is_empty() {
-            if let Some(wait) = self.unsettled(GAP) {
+            if let Some(wait) = self.unsettled(self.scope.gap()) {
                 return wait;
             }
             return self.order(Act::Clean, 0, String::new());

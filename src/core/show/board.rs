@@ -51,6 +51,7 @@ pub fn customers(state: &State) -> Vec<CustomerRow> {
                 errors: placed.and_then(|slot| state.evidence.error_ratio(slot, who)),
                 inflight_left: survivors.as_ref().map(|s| s.get(&id).copied().unwrap_or(0)),
                 seen: scope.as_ref().and_then(|scope| seen(state, scope, wave, &id)),
+                since: scope.as_ref().and_then(|scope| reached(scope, wave)),
                 ring,
                 wave,
                 id: id.to_string(),
@@ -207,6 +208,12 @@ fn seen(state: &State, scope: &Scope<'_>, wave: u32, customer: &CustomerId) -> O
     }
     let from = record.at?.as_millisecond() - 15_000;
     Some(state.evidence.started(scope.slot(Side::New), Who::Customer(customer), from) > 0.0)
+}
+
+/// Returns when a wave reached the version it is on; `None` before it moved.
+pub fn reached(scope: &Scope<'_>, wave: u32) -> Option<Timestamp> {
+    let record = scope.status().waves.get(usize::try_from(wave).ok()?.checked_sub(1)?)?;
+    matches!(record.state, WaveProgress::New | WaveProgress::Back).then_some(record.at).flatten()
 }
 
 fn progress(scope: &Scope<'_>, wave: u32) -> WaveProgress {

@@ -19,6 +19,14 @@ pub fn header(state: &State, now: Timestamp) -> Header {
         header.environment = plan.environment.word().to_owned();
     }
     header.stale = stale(state, now);
+    header.logged_out = guard::KUBE_SOURCES
+        .into_iter()
+        .filter_map(|kind| {
+            let source = state.world.source(kind);
+            source.failed.filter(|why| why.ends_with(crate::core::LOG_IN)).and(source.failed_since)
+        })
+        .min()
+        .map(|at| state.server_now(at));
     match state.scope() {
         Some(scope) => under_way(state, now, &scope, &mut header),
         None => idle(state, &mut header),
@@ -84,7 +92,8 @@ fn idle(state: &State, header: &mut Header) {
         .world
         .get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)
         .and_then(|base| crate::routing::active_slot(base, &plan.component).ok());
-    let version = |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.version);
+    let version =
+        |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.running().map(str::to_owned));
     header.old_version = active.and_then(version).unwrap_or_else(|| "?".into());
     if let Some(last) = last_ended(state) {
         header.state = last.phase().word().to_owned();

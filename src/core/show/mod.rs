@@ -2,8 +2,11 @@
 
 mod advice;
 mod board;
+mod close;
 mod head;
 mod panels;
+
+pub use close::closeup;
 
 use super::scope::Scope;
 use super::{Action, Command, Exposure, State, View};
@@ -23,6 +26,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         drain_graph: panels::drain_graph(state, at),
         errors: panels::errors(state, at),
         latency: panels::latency(state, at),
+        requests: panels::requests(state, at),
         gates: state.scope().map_or_else(Vec::new, |scope| state.gates.rows(state, &scope, now)),
         events: panels::events(state),
         customers: board::customers(state),
@@ -30,6 +34,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         way_out: advice::way_out(state),
         proposed: panels::proposed(state),
         findings: state.findings.clone(),
+        preflight: super::preflight::shown(state, now),
         notices: state.notices.iter().cloned().collect(),
         running: state.running.clone(),
         blocked: blocked(state, now),
@@ -117,6 +122,11 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
         Command::Cleanup,
     ]
     .into_iter()
-    .map(|command| (command.action(), super::preview::preview(state, now, &command).refusals))
+    .map(|command| {
+        let mut refusals = super::preview::preview(state, now, &command).refusals;
+        // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
+        refusals.retain(|refusal| refusal.rule != super::survey::STALE);
+        (command.action(), refusals)
+    })
     .collect()
 }

@@ -49,7 +49,8 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let deployment = scope.deployment(side);
     let version = if side == Side::Old { &scope.frozen.old.version } else { &scope.frozen.new.version };
     let pods = deployment.as_ref().map(|d| (d.ready, d.replicas));
-    let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0) && scope.world.pods(slot).all(|p| p.terminated);
+    let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0)
+        && scope.world.pods(scope.component(), slot).all(|p| p.terminated);
     let survivors = state.evidence.survivors(slot);
     let mut by_count: Vec<(String, u64)> = survivors.into_iter().map(|(c, n)| (c.to_string(), n)).collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -118,7 +119,7 @@ fn headline(
     };
     let leaving = open(StreamPolicy::Reconnect).join(", ");
     match proof {
-        Proof::Proven if !leaving.is_empty() => format!("proven: nothing to wait for; {leaving} asked to reconnect"),
+        Proof::Proven if !leaving.is_empty() => format!("proven: {leaving} asked to reconnect, nothing else is open"),
         Proof::Proven => "proven: nothing is open".into(),
         Proof::NeverRouted => "proven: nobody was ever sent there".into(),
         Proof::NotProven(missing) => {
@@ -179,6 +180,11 @@ pub fn errors(state: &State, at: Timestamp) -> Graph {
 /// Returns the 99th percentile latency of both sides over time.
 pub fn latency(state: &State, at: Timestamp) -> Graph {
     graph(state, at, Shown::Latency, |kind| matches!(kind, GateKind::Latency { .. }))
+}
+
+/// Returns the requests per second that start on both sides, over time.
+pub fn requests(state: &State, at: Timestamp) -> Graph {
+    graph(state, at, Shown::Requests, |_| false)
 }
 
 fn graph(state: &State, at: Timestamp, shown: Shown, limits: impl Fn(&GateKind) -> bool) -> Graph {

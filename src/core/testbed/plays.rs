@@ -53,7 +53,7 @@ impl Bed {
         }
     }
 
-    /// Whether a rule gives weight to a slot without pods; Envoy Gateway says so in the status.
+    /// Whether a rule gives weight to a slot without pods; some gateways say so in the status.
     fn lacks_endpoints(&self, route: &Value) -> bool {
         let rules = route["spec"]["rules"].as_array().into_iter().flatten();
         rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten()).any(|backend| {

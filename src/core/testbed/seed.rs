@@ -1,5 +1,6 @@
 //! What the small cluster begins with.
 
+use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
 use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
         "metadata": { "name": name, "labels": {} },
         "spec": { "replicas": replicas, "template": {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
-            "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
+            "spec": { "containers": [{ "name": "app", "image": "r/app:1", "readinessProbe": {}, "lifecycle": { "preStop": {} } }] } } },
     })
 }
 
@@ -35,10 +36,16 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
         { "group": "", "kind": "Service", "name": "shop-b", "port": 80, "weight": 0 },
     ]);
     let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
-    let service = |name: &str| (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": {} }));
+    let service = |name: &str, slot: &str| {
+        let ports = json!([{ "port": 80, "targetPort": 8080 }]);
+        (
+            ResourceKind::Service,
+            json!({ "metadata": { "name": name }, "spec": { "selector": { "pilothouse.dev/slot": slot }, "ports": ports } }),
+        )
+    };
     vec![
-        service("shop-a"),
-        service("shop-b"),
+        service("shop-a", "a"),
+        service("shop-b", "b"),
         (ResourceKind::Deployment, deployment("shop-a", "a", 2)),
         (ResourceKind::Deployment, deployment("shop-b", "b", 0)),
         (
@@ -61,6 +68,39 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
         } }),
         ),
     ]
+}
+
+/// What a survey of the small cluster finds: its one Gateway, of a class that some stranger serves, and these policies.
+pub fn survey(request: &SurveyRequest, policies: &[Value], others: &(Vec<Value>, Vec<Value>)) -> Survey {
+    let is_true = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": 1 });
+    let gateway = json!({
+        "metadata": { "name": "web", "namespace": "shop", "generation": 1 },
+        "spec": { "gatewayClassName": "test" },
+        "status": { "conditions": [is_true("Accepted"), is_true("Programmed")] },
+    });
+    let class = json!({
+        "metadata": { "name": "test", "generation": 1 }, "spec": { "controllerName": "test" },
+        "status": { "conditions": [is_true("Accepted")] },
+    });
+    let of = |name: &crate::core::ObjectName| GatewaySurvey {
+        name: name.clone(),
+        gateway: Answer::Value(gateway.clone()),
+        class: Answer::Value(class.clone()),
+        parameters: Vec::new(),
+    };
+    Survey {
+        gateways: request.gateways.iter().map(of).collect(),
+        definitions: Answer::Value(()),
+        policies: vec![PolicySurvey {
+            group: "policies.example".into(),
+            kind: "SecurityPolicy".into(),
+            plural: "securitypolicies".into(),
+            namespace: "shop".into(),
+            objects: Answer::Value(policies.to_vec()),
+        }],
+        budgets: Answer::Value(others.0.clone()),
+        scaled_objects: Answer::Value(others.1.clone()),
+    }
 }
 
 /// What is wrong.
@@ -101,7 +141,7 @@ pub fn accepted(generation: &Value, lacks_endpoints: bool, dropped: bool) -> Val
         conditions.push(condition("PartiallyInvalid", "True"));
     }
     if lacks_endpoints {
-        conditions.push(condition(crate::routing::NO_ENDPOINTS, "False"));
+        conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }
     json!({ "parents": [{ "parentRef": { "name": "web" }, "controllerName": "test", "conditions": conditions }] })
 }

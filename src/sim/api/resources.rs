@@ -122,6 +122,7 @@ impl PartialEq for Resource {
 }
 
 const GATEWAY: &str = "gateway.networking.k8s.io";
+const VENDOR: &str = "gateway.envoyproxy.io";
 
 /// RolloutPlans.
 pub static PLANS: Resource =
@@ -188,8 +189,23 @@ pub static DEFINITIONS: Resource = Resource::new(
 .short(&["crd"])
 .global();
 
+/// SecurityPolicies, one vendor's policies on routes. The embedded gateway does not act on them; a console looks for them.
+pub static SECURITY_POLICIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["securitypolicies", "securitypolicy", "SecurityPolicy"]).short(&["sp"]).custom();
+/// BackendTrafficPolicies.
+pub static TRAFFIC_POLICIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["backendtrafficpolicies", "backendtrafficpolicy", "BackendTrafficPolicy"])
+        .short(&["btp"])
+        .custom();
+/// EnvoyProxies, the parameters of that vendor's GatewayClasses and Gateways.
+pub static PROXIES: Resource =
+    Resource::new(VENDOR, "v1alpha1", ["envoyproxies", "envoyproxy", "EnvoyProxy"]).short(&["eproxy"]).custom();
+/// ScaledObjects of KEDA. Nothing scales by them here.
+pub static SCALED_OBJECTS: Resource =
+    Resource::new("keda.sh", "v1alpha1", ["scaledobjects", "scaledobject", "ScaledObject"]).short(&["so"]).custom();
+
 /// Every resource, the core group first.
-pub static ALL: [&Resource; 18] = [
+pub static ALL: [&Resource; 22] = [
     &CONFIG_MAPS,
     &EVENTS,
     &NAMESPACES,
@@ -208,6 +224,10 @@ pub static ALL: [&Resource; 18] = [
     &PLANS,
     &RELEASES,
     &BUDGETS,
+    &SECURITY_POLICIES,
+    &TRAFFIC_POLICIES,
+    &PROXIES,
+    &SCALED_OBJECTS,
 ];
 
 /// Finds a resource by its path.

@@ -24,7 +24,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// How long keys are dropped after a dialog's first frame has reached the terminal: what was typed before it was seen.
-const GUARD_MS: u64 = 400;
+pub(super) const GUARD_MS: u64 = 400;
 
 /// What a dialog wants after a key.
 pub(super) enum Reply {

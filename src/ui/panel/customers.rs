@@ -42,25 +42,29 @@ impl Worst {
     /// Draws the panel.
     pub fn draw(&self, scene: &Scene, buf: &mut Buffer, area: Rect) {
         let key = scene.key(crate::core::Action::Customers);
-        let title = vec![scene.ink.text(&format!("worst customers ({key}: all)"))];
+        let action = crate::core::Action::Customers;
+        let title = vec![scene.mark(action), scene.ink.text(&format!("worst customers ({key}: all)"))];
         let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, "by errors, then open work")]);
-        put(buf, inner, 0, &heading(scene, inner.width));
+        let columns = Columns::of(inner.width, false);
+        put(buf, inner, 0, &heading(scene, &columns));
         let rows = self.ids.iter().filter_map(|id| scene.view.customers.iter().find(|c| c.id == *id));
         for (y, row) in rows.take(usize::from(inner.height.saturating_sub(1))).enumerate() {
-            put(buf, inner, y as u16 + 1, &line(scene, row, inner.width));
+            put(buf, inner, y as u16 + 1, &line(scene, row, &columns));
         }
     }
 }
 
 /// Writes the heading of the columns.
-pub(in crate::ui) fn heading(scene: &Scene, width: u16) -> Row {
-    let w = Widths::of(width);
+pub(in crate::ui) fn heading(scene: &Scene, columns: &Columns) -> Row {
+    let w = columns;
     let left = match scene.view.drain.side {
         Some(Side::New) => "new open",
         _ => "old open",
     };
+    let wave = if w.is_wide { format!("{} ", scene.ink.right("wave", 4)) } else { String::new() };
+    let since = if w.is_wide { "   since" } else { "" };
     let text = format!(
-        "  {} {} {} {} {} {} {} {}",
+        "  {} {} {wave}{} {} {} {} {} {}{since}",
         scene.ink.left("customer", w.name),
         scene.ink.left("ring", w.ring),
         scene.ink.left("want", w.version),
@@ -68,15 +72,15 @@ pub(in crate::ui) fn heading(scene: &Scene, width: u16) -> Row {
         scene.ink.right("req/s", 6),
         scene.ink.right("errors", 6),
         scene.ink.right(left, 8),
-        "seen"
+        scene.ink.left("seen", 6)
     );
     Row::from(scene.ink.role(Role::Dim, &text))
 }
 
 /// Writes one customer as a row.
-pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
+pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, columns: &Columns) -> Row {
     let ink = &scene.ink;
-    let w = Widths::of(width);
+    let w = columns;
     let moved = row.want.is_some() && row.want != row.now;
     let bad = row.errors.is_some_and(|e| scene.view.errors.limit.is_some_and(|limit| e > limit));
     let mark = match (bad, moved) {
@@ -95,9 +99,15 @@ pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
         Some(false) => "silent",
         None => num::NOTHING,
     };
+    let wave = if w.is_wide { format!("{} ", ink.right(&row.wave.to_string(), 4)) } else { String::new() };
+    let since = match (w.is_wide, row.since) {
+        (false, _) => String::new(),
+        (true, None) => format!("  {:>8}", num::NOTHING),
+        (true, at) => format!("  {:>8}", scene.clock.short(at)),
+    };
     Row::from(vec![
         ink.maybe(mark, mark.map_or(" ", |role| ink.glyph(role))),
-        ink.text(&format!(" {} {} ", ink.left(&name, w.name), ink.left(&row.ring, w.ring))),
+        ink.text(&format!(" {} {} {wave}", ink.left(&name, w.name), ink.left(&row.ring, w.ring))),
         match row.want {
             Some(_) => version(scene, row.want, w.version),
             None => ink.role(Role::Dim, &ink.left(num::NOTHING, w.version)),
@@ -106,7 +116,7 @@ pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, width: u16) -> Row {
         version(scene, row.now, w.version),
         ink.text(&format!(" {} ", ink.right(&num::rate(row.rps), 6))),
         ink.maybe(bad.then_some(Role::Bad), &ink.right(&num::percent(row.errors, num::NOTHING), 6)),
-        ink.text(&format!(" {} {seen}", ink.right(&open, 8))),
+        ink.text(&format!(" {} {}{since}", ink.right(&open, 8), ink.left(seen, 6))),
     ])
 }
 
@@ -118,18 +128,23 @@ pub(in crate::ui) fn version(scene: &Scene, side: Option<Side>, width: usize) ->
     scene.ink.role(side_role(side), &scene.ink.left(&word, width))
 }
 
-struct Widths {
+/// The columns of the customers and how wide they are.
+pub(in crate::ui) struct Columns {
     name: usize,
     ring: usize,
     version: usize,
+    is_wide: bool,
 }
 
-impl Widths {
-    fn of(width: u16) -> Self {
-        let spare = usize::from(width).saturating_sub(2 + 6 + 6 + 8 + 6 + 7);
+impl Columns {
+    /// Chooses them; the wide ones need their room.
+    pub fn of(width: u16, is_wide: bool) -> Self {
+        let is_wide = is_wide && width >= 76;
+        let fixed = 2 + 6 + 6 + 8 + 6 + 7 + if is_wide { 15 } else { 0 };
+        let spare = usize::from(width).saturating_sub(fixed);
         let version = if spare >= 44 { 8 } else { 4 };
         let ring = (spare / 5).clamp(6, 14);
-        Self { name: spare.saturating_sub(2 * version + ring).clamp(6, 40), ring, version }
+        Self { name: spare.saturating_sub(2 * version + ring).clamp(6, 40), ring, version, is_wide }
     }
 }
 

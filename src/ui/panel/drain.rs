@@ -1,6 +1,6 @@
 //! The drain: what is still open on the slot that is being left, and what is missing for the proof.
 
-use crate::core::DrainRow;
+use crate::core::{Action, DrainRow};
 use crate::model::Side;
 use crate::ui::chart::{Chart, Curve, Unit, spark};
 use crate::ui::num;
@@ -20,11 +20,16 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
     let title = match drain.side {
         Some(side) => vec![
+            scene.mark(Action::Drain),
             scene.ink.text("drain "),
             scene.ink.role(side_role(side), &format!("{side} {}", drain.version)),
             proof(scene),
         ],
-        None => vec![scene.ink.text("open work "), scene.ink.role(Role::Old, scene.version(Side::Old))],
+        None => vec![
+            scene.mark(Action::Drain),
+            scene.ink.text("open work "),
+            scene.ink.role(Role::Old, scene.version(Side::Old)),
+        ],
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
     let feet = feet(scene, inner.width, inner.height);
@@ -65,7 +70,7 @@ fn feet(scene: &Scene, width: u16, height: u16) -> Vec<Row> {
     }
     if height >= 12 && !drain.survivors.is_empty() {
         let names = drain.survivors.iter().map(|(id, n)| format!("{id} {n}")).collect::<Vec<_>>().join("  ");
-        feet.push(Row::from(scene.ink.text(&format!(" most: {names}"))));
+        feet.push(Row::from(scene.ink.text(&scene.ink.fit(&format!(" most: {names}"), usize::from(width)))));
     }
     feet
 }

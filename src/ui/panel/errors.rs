@@ -1,6 +1,6 @@
 //! Errors and latency of both versions, with the gate that judges them.
 
-use crate::core::{GateRow, Graph, Verdict};
+use crate::core::{Action, GateRow, Graph, Verdict};
 use crate::ui::chart::{Chart, Curve, Unit, spark};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put};
@@ -18,13 +18,20 @@ const UNASKED: &str = "asked in a bake";
 /// Draws the error ratios.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let gate = telling(&scene.view.gates, "err");
-    panel(scene, buf, area, &Content { word: "errors", graph: &scene.view.errors, unit: Unit::Fraction, gate });
+    let graph = &scene.view.errors;
+    panel(scene, buf, area, &Content { action: Action::Errors, word: "errors", graph, unit: Unit::Fraction, gate });
 }
 
 /// Draws the 99th percentiles.
 pub(in crate::ui) fn draw_latency(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let gate = scene.view.gates.iter().find(|gate| gate.name.contains("p9") || gate.name.contains("latency"));
-    panel(scene, buf, area, &Content { word: "p99", graph: &scene.view.latency, unit: Unit::Seconds, gate });
+    let graph = &scene.view.latency;
+    panel(scene, buf, area, &Content { action: Action::Latency, word: "p99", graph, unit: Unit::Seconds, gate });
+}
+
+/// Draws a graph of both versions that no gate judges.
+pub(in crate::ui) fn draw_plain(scene: &Scene, buf: &mut Buffer, area: Rect, word: &str, graph: &Graph, unit: Unit) {
+    panel(scene, buf, area, &Content { action: Action::Graphs, word, graph, unit, gate: None });
 }
 
 /// Writes the errors as one row, where there is no room for a chart.
@@ -80,6 +87,8 @@ fn gate_in_short(scene: &Scene, gate: &GateRow) -> Piece {
 }
 
 struct Content<'a> {
+    /// What opens it.
+    action: Action,
     word: &'a str,
     graph: &'a Graph,
     unit: Unit,
@@ -98,6 +107,7 @@ fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
     let (line, dots) = if ink.ascii { ("*", "o") } else { ("⠉⠒", "⠄⠄") };
     let title = vec![
+        scene.mark(content.action),
         ink.text(&format!("{} ", content.word)),
         ink.role(Role::New, &format!("new {line}")),
         ink.text(" "),

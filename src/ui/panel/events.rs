@@ -27,14 +27,6 @@ impl Entry<'_> {
         }
     }
 
-    /// Returns what tells it from every other entry, so that a selection stays on it when new ones arrive.
-    pub fn key(&self) -> String {
-        match self {
-            Self::Event(event) => format!("e{}", event.seq),
-            Self::Notice(notice) => format!("n{}{}", notice.at.unwrap_or_default(), notice.text),
-        }
-    }
-
     /// Returns everything it says, as one text.
     pub fn text(&self) -> String {
         match self {
@@ -66,7 +58,7 @@ pub(in crate::ui) fn entries(view: &View) -> Vec<Entry<'_>> {
 /// Draws the panel of the main screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let key = scene.key(crate::core::Action::Events);
-    let title = vec![scene.ink.text(&format!("last events ({key}: all)"))];
+    let title = vec![scene.mark(crate::core::Action::Events), scene.ink.text(&format!("last events ({key}: all)"))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, scene.clock.zone())]);
     rows(scene, buf, inner);
 }

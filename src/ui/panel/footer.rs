@@ -14,10 +14,10 @@ pub(in crate::ui) fn way_out(scene: &Scene, width: u16) -> Row {
     let key = scene.key(Action::Rollback);
     let head = if key.is_empty() { " way out: ".to_owned() } else { format!(" {key}  ") };
     let room = usize::from(width).saturating_sub(head.len());
-    if scene.view.way_out.is_empty() {
+    if scene.live.way_out.is_empty() {
         return Row::from(scene.ink.role(Role::Dim, &format!("{head}nothing to roll back")));
     }
-    Row::from(vec![scene.ink.bold(&head), scene.ink.text(&scene.ink.fit(&scene.view.way_out, room))])
+    Row::from(vec![scene.ink.bold(&head), scene.ink.text(&scene.ink.fit(&scene.live.way_out, room))])
 }
 
 /// Writes the keys that matter, as many as fit; what was just said to the person stands in their place.
@@ -44,7 +44,7 @@ pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: O
 
 /// Writes the advice, in the form that [`text`] describes; two rows where one is too short and `rows` allows it.
 pub(in crate::ui) fn advice(scene: &Scene, width: u16, rows: usize) -> Vec<Row> {
-    let advice = &scene.view.advice;
+    let advice = &scene.live.advice;
     let key = advice.action.map(|action| scene.key(action)).filter(|key| !key.is_empty());
     let role = role_of(advice.tone);
     let sign = match (role, &key) {

@@ -9,24 +9,35 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-/// Returns the rows the header takes.
-pub(in crate::ui) fn height(scene: &Scene) -> u16 {
-    2 + u16::from(!scene.view.header.stale.is_empty())
+/// From this height of the screen on, the banner has a second row.
+const ROOMY: u16 = 30;
+
+/// Returns the rows the header takes on a screen of `rows` rows.
+pub(in crate::ui) fn height(scene: &Scene, rows: u16) -> u16 {
+    let banner = match scene.live.header.stale.is_empty() {
+        true => 0,
+        false if rows >= ROOMY => 2,
+        false => 1,
+    };
+    (2 + banner).min(rows)
 }
 
 /// Draws the header.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     first(scene, buf, area);
     second(scene, buf, area);
-    if !scene.view.header.stale.is_empty() {
-        put(buf, area, 2, &Line::from(scene.ink.role(Role::Danger, &banner(scene, usize::from(area.width)))));
-        tint(buf, area, 2, scene.ink.theme.style(Role::Danger));
+    let (first, second) = banner(scene, usize::from(area.width), area.height > 3);
+    for (y, text) in [(2, first), (3, second)] {
+        if !scene.live.header.stale.is_empty() && y < area.height && !text.is_empty() {
+            put(buf, area, y, &Line::from(scene.ink.role(Role::Danger, &text)));
+            tint(buf, area, y, scene.ink.theme.style(Role::Danger));
+        }
     }
 }
 
 /// Returns the environment's word, in the weight it deserves.
 pub(in crate::ui) fn environment(scene: &Scene) -> Piece {
-    let word = &scene.view.header.environment;
+    let word = &scene.live.header.environment;
     match word.as_str() {
         "PROD" => scene.ink.role(Role::Danger, &format!(" {word} ")),
         "" => scene.ink.role(Role::Dim, " ? "),
@@ -36,7 +47,7 @@ pub(in crate::ui) fn environment(scene: &Scene) -> Piece {
 
 /// Returns the state word with its reason.
 pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     let word = if header.state.is_empty() { "CONNECTING" } else { &header.state };
     let phase = &header.phase;
     let beside = if phase.is_empty() || phase == word { String::new() } else { format!(" ({phase})") };
@@ -51,8 +62,8 @@ pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
 }
 
 /// Returns how a state word reads: an emergency, a way back, an end, or work.
-fn state_role(scene: &Scene, word: &str) -> Role {
-    match scene.view.header.alarm {
+pub(in crate::ui) fn state_role(scene: &Scene, word: &str) -> Role {
+    match scene.live.header.alarm {
         Some(Tone::Bad) => return Role::Danger,
         Some(Tone::Warn) => return Role::Warn,
         _ => {}
@@ -68,7 +79,7 @@ fn state_role(scene: &Scene, word: &str) -> Role {
 
 /// Returns the version that serves, and the one that comes.
 pub(in crate::ui) fn versions(scene: &Scene) -> Vec<Piece> {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     if header.old_version.is_empty() && header.new_version.is_empty() {
         return Vec::new();
     }
@@ -85,7 +96,7 @@ pub(in crate::ui) fn versions(scene: &Scene) -> Vec<Piece> {
 
 /// Returns mode, driver and lease.
 pub(in crate::ui) fn mode(scene: &Scene, width: usize) -> Vec<Piece> {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     let word = header.mode.word();
     let beside = match (header.mode, &header.driver) {
         (Mode::Driving, _) => format!(" you {}", header.lease.map_or(num::UNKNOWN.to_owned(), num::age)),
@@ -104,7 +115,7 @@ pub(in crate::ui) fn mode(scene: &Scene, width: usize) -> Vec<Piece> {
 /// Returns the ages of the sources; with `few`, the lease is left out while it is fresh: line one shows it too.
 pub(in crate::ui) fn ages(scene: &Scene, few: bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let shown = scene.view.header.fresh.iter().filter(|row| !few || row.stale || row.source != "lease");
+    let shown = scene.live.header.fresh.iter().filter(|row| !few || row.stale || row.source != "lease");
     for FreshRow { source, age, stale } in shown {
         let age = age.map_or(num::UNKNOWN.to_owned(), num::age);
         let text = format!("{source} {age}{}", if *stale { "!" } else { "" });
@@ -117,11 +128,11 @@ pub(in crate::ui) fn ages(scene: &Scene, few: bool) -> Vec<Piece> {
 }
 
 fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     let width = usize::from(area.width);
     let wide = width >= 120;
     let versions = Line::from(versions(scene));
-    let clock = scene.ink.bold(&scene.clock.time(scene.view.now));
+    let clock = scene.ink.bold(&scene.clock.time(scene.live.now));
     let fixed = environment(scene).width() + versions.width() + clock.width() + 7;
     let room = width.saturating_sub(fixed);
     let place = match (header.cluster.is_empty(), header.namespace.is_empty()) {
@@ -176,10 +187,14 @@ fn second(scene: &Scene, buf: &mut Buffer, area: Rect) {
 }
 
 fn step(scene: &Scene, detail: Detail) -> Vec<Piece> {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     let (wave, waves) = header.wave;
     let ring = if detail == Detail::Least { String::new() } else { format!(" {}", header.ring) };
     let mut pieces = vec![scene.ink.text(" ")];
+    if let Some(seconds) = scene.frozen {
+        pieces.push(scene.ink.role(Role::Focus, &format!(" VIEW FROZEN {} ", num::timer(Some(seconds)))));
+        pieces.push(scene.ink.text(" "));
+    }
     if waves > 0 {
         pieces.push(scene.ink.bold(&format!("step {wave}/{waves}{ring}")));
         pieces.push(scene.ink.text(" "));
@@ -188,7 +203,7 @@ fn step(scene: &Scene, detail: Detail) -> Vec<Piece> {
 }
 
 fn times(scene: &Scene, detail: Detail) -> Vec<Piece> {
-    let header = &scene.view.header;
+    let header = &scene.live.header;
     let mut pieces = Vec::new();
     if let Some(seconds) = header.in_phase {
         let word = if detail == Detail::Least { "" } else { "for " };
@@ -202,24 +217,35 @@ fn times(scene: &Scene, detail: Detail) -> Vec<Piece> {
     pieces
 }
 
-/// Writes the banner: as many of its sentences as fit beside the reason.
-fn banner(scene: &Scene, width: usize) -> String {
-    let why = format!(" STALE: {}.", scene.view.header.stale.join("; "));
+/// Writes the banner in one row or two: as many of its sentences as fit beside the reason.
+fn banner(scene: &Scene, width: usize, is_roomy: bool) -> (String, String) {
+    let header = &scene.live.header;
+    let said = scene.clock.short(header.logged_out);
+    let login = header.logged_out.map(|_| format!("AUTH EXPIRED since {said}; ")).unwrap_or_default();
+    let why = format!(" STALE: {login}{}.", header.stale.join("; "));
     let (hold, back) = (scene.key(Action::Hold), scene.key(Action::Rollback));
     let rests = if scene.operates() {
         [
+            format!(
+                " Numbers are OLD. Forward acts are refused; {hold} and {back} still work: they read the cluster first."
+            ),
             format!(" Numbers are OLD. Forward acts are refused; {hold} and {back} still work."),
             format!(" No forward acts; {hold} and {back} still work."),
             format!(" {hold} and {back} work."),
         ]
     } else {
         [
+            " The numbers below are OLD and say nothing about now. This console goes on trying.".to_owned(),
             " These numbers are OLD and say nothing about now.".to_owned(),
             " Numbers are OLD.".to_owned(),
             " OLD.".to_owned(),
         ]
     };
+    if is_roomy {
+        let rest = rests.iter().find(|rest| rest.len() <= width).unwrap_or(&rests[3]);
+        return (scene.ink.left(&why, width), scene.ink.left(rest, width));
+    }
     let room = width.saturating_sub(scene.ink.clean(&why).width());
-    let rest = rests.iter().find(|rest| rest.len() <= room).unwrap_or(&rests[2]);
-    scene.ink.left(&format!("{}{rest}", scene.ink.fit(&why, width.saturating_sub(rest.len()))), width)
+    let rest = rests.iter().find(|rest| rest.len() <= room).unwrap_or(&rests[3]);
+    (scene.ink.left(&format!("{}{rest}", scene.ink.fit(&why, width.saturating_sub(rest.len()))), width), String::new())
 }

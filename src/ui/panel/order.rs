@@ -9,7 +9,7 @@ use crate::ui::theme::Role;
 /// Writes the order as at most `most` rows, at least one; none when there is nothing to say.
 pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
     let most = usize::from(most.max(1));
-    let Some(order) = scene.view.running.as_ref().filter(|order| !is_in_advice(scene, order)) else {
+    let Some(order) = scene.live.running.as_ref().filter(|order| !is_in_advice(scene, order)) else {
         return Vec::new();
     };
     let (role, texts) = sentences(scene, order, most);
@@ -27,7 +27,7 @@ pub(in crate::ui) fn rows(scene: &Scene, width: u16, most: u16) -> Vec<Row> {
 
 /// Writes that the order has been carried out, where it was; `None` while it is anything else.
 pub(in crate::ui) fn done(scene: &Scene) -> Option<Row> {
-    let order = scene.view.running.as_ref().filter(|order| order.outcome == RunningState::Done)?;
+    let order = scene.live.running.as_ref().filter(|order| order.outcome == RunningState::Done)?;
     let (role, texts) = sentences(scene, order, 1);
     Some(Row::from(scene.ink.role(role, &format!(" {} {} ", scene.ink.glyph(role), texts.concat()))))
 }
@@ -35,7 +35,7 @@ pub(in crate::ui) fn done(scene: &Scene) -> Option<Row> {
 fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<String>) {
     let what = order.action.spec().title;
     let esc = scene.key(Action::Back);
-    let elapsed = scene.view.now.map(|now| now.as_second().saturating_sub(order.since.as_second()).max(0) as u64);
+    let elapsed = scene.live.now.map(|now| now.as_second().saturating_sub(order.since.as_second()).max(0) as u64);
     match &order.outcome {
         RunningState::Running => {
             let elapsed = elapsed.map_or(num::UNKNOWN.to_owned(), num::age);
@@ -60,7 +60,7 @@ fn sentences(scene: &Scene, order: &RunningRow, most: usize) -> (Role, Vec<Strin
 
 /// Tells whether the advice says the same: while work is under way, what is waited for is the advice.
 fn is_in_advice(scene: &Scene, order: &RunningRow) -> bool {
-    order.outcome == RunningState::Running && !order.text.is_empty() && scene.view.advice.text.contains(&order.text)
+    order.outcome == RunningState::Running && !order.text.is_empty() && scene.live.advice.text.contains(&order.text)
 }
 
 fn reasons(count: usize) -> String {

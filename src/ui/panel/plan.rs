@@ -1,7 +1,7 @@
 //! The plan beside the gates: which wave was, is and comes, and what every gate says.
 
-use crate::core::RingRow;
-use crate::model::Level;
+use crate::core::{Action, RingRow};
+use crate::model::{Finding, Level};
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::errors::gate_pieces;
 use crate::ui::scene::Scene;
@@ -19,15 +19,16 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 
 /// Draws the panel.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    let title = vec![scene.ink.text("plan and gates")];
+    let title = vec![scene.mark(Action::Plan), scene.ink.text("plan and gates")];
     let inner = scene.ink.frame(buf, area, title, preflight(scene));
-    for (y, row) in rows(scene, inner.width).iter().take(usize::from(inner.height)).enumerate() {
-        put(buf, inner, y as u16, row);
+    let shown = rows(scene, inner.width).into_iter().chain(findings(scene, inner.width));
+    for (y, row) in shown.take(usize::from(inner.height)).enumerate() {
+        put(buf, inner, y as u16, &row);
     }
 }
 
 fn rows(scene: &Scene, width: u16) -> Vec<Row> {
-    let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring)).collect();
+    let mut rows: Vec<Row> = scene.view.rings.iter().map(|ring| step(scene, ring, width)).collect();
     if !scene.view.gates.is_empty() {
         rows.push(Row::default());
     }
@@ -51,7 +52,27 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
     rows
 }
 
-fn step(scene: &Scene, ring: &RingRow) -> Row {
+/// Writes what the last preflight found, for a panel with room to spare.
+fn findings(scene: &Scene, width: u16) -> Vec<Row> {
+    let mut findings: Vec<&Finding> = scene.view.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let row = |finding: &Finding| {
+        let role = match finding.level {
+            Level::Refuse => Role::Bad,
+            Level::Warn => Role::Warn,
+            Level::Note => Role::Dim,
+        };
+        let text = scene.ink.fit(&finding.text, usize::from(width).saturating_sub(5));
+        Row::from(vec![scene.ink.role(role, &format!("  {} ", scene.ink.glyph(role))), scene.ink.text(&text)])
+    };
+    let key = scene.key(Action::Preflight);
+    let heading = Row::from(scene.ink.role(Role::Dim, &format!("  preflight ({key}: in full)")));
+    let rows = findings.into_iter().map(row);
+    if rows.len() == 0 { Vec::new() } else { [Row::default(), heading].into_iter().chain(rows).collect() }
+}
+
+/// Writes a ring as a step of the plan.
+pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow, width: u16) -> Row {
     let ink = &scene.ink;
     let (done, of) = ring.waves;
     let finished = of > 0 && done >= of && !ring.is_current;
@@ -65,10 +86,17 @@ fn step(scene: &Scene, ring: &RingRow) -> Row {
         (false, true) => "is next",
         _ => ring.state.as_str(),
     };
-    let who = if ring.unlisted { "everybody else".to_owned() } else { format!("{} customers", ring.of) };
+    let is_narrow = width < 66;
+    let who = match (ring.unlisted, is_narrow) {
+        (true, true) => "others".to_owned(),
+        (true, false) => "everybody else".to_owned(),
+        (false, true) => format!("{} cust", ring.of),
+        (false, false) => format!("{} customers", ring.of),
+    };
+    let (name, room) = if is_narrow { (10, 9) } else { (14, 16) };
     Row::from(vec![
-        ink.maybe(role, &format!("{sign} {}", ink.left(&ring.name, 14))),
-        ink.text(&format!("{} waves  {}", ink.right(&format!("{done} of {of}"), 7), ink.left(&who, 16))),
+        ink.maybe(role, &format!("{sign} {}", ink.left(&ring.name, name))),
+        ink.text(&format!("{} waves  {}", ink.right(&format!("{done} of {of}"), 7), ink.left(&who, room))),
         ink.maybe(ring.needs_approval.then_some(Role::Warn), what),
     ])
 }

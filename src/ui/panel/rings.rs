@@ -1,6 +1,6 @@
 //! The rings: what the plan wants beside what the routes say, with the unlisted as the last row.
 
-use crate::core::{RingRow, Verdict};
+use crate::core::{Action, RingRow, Verdict};
 use crate::model::Side;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, put_fresh, tint};
@@ -8,6 +8,14 @@ use crate::ui::scene::{Scene, side_role, verdict_role};
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// From this width on, a bar shows how all customers are shared between the versions.
+const WIDE: u16 = 150;
+
+/// Returns the rows the panel would like to have on a large screen: with the bar below the rows.
+pub(in crate::ui) fn full_height(scene: &Scene, width: u16) -> u16 {
+    height(scene) + u16::from(width >= WIDE && scene.view.exposed.of > 0)
+}
 
 /// Returns the rows the panel would like to have.
 pub(in crate::ui) fn height(scene: &Scene) -> u16 {
@@ -17,7 +25,7 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 /// Draws the panel; `picked` is the ring the keyboard points at, `done` what has just been done.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: Option<&str>, done: Option<Row>) {
     let note = if area.width >= 78 { "want=plan now=routes" } else { "" };
-    let title = vec![scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
+    let title = vec![scene.mark(Action::Ring), scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, note)]);
     if let Some(row) = done {
         let width = (row.width() as u16).min(area.width.saturating_sub(4));
@@ -31,6 +39,9 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: O
         put(buf, inner, 1, &Row::from(scene.ink.role(Role::Dim, "  no ring is known yet")));
         return;
     }
+    if inner.height + 2 > height(scene) && inner.width >= WIDE - 2 {
+        put(buf, inner, inner.height - 1, &distribution(scene, usize::from(inner.width)));
+    }
     for (y, row) in visible(&scene.view.rings, usize::from(inner.height.saturating_sub(1))).into_iter().enumerate() {
         let y = y as u16 + 1;
         let is_picked = picked == Some(row.name.as_str());
@@ -39,6 +50,25 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: O
             tint(buf, inner, y, scene.ink.theme.style(Role::Focus));
         }
     }
+}
+
+/// Draws how all customers are shared between the versions, by the routes.
+fn distribution(scene: &Scene, width: usize) -> Row {
+    let ink = &scene.ink;
+    let exposed = &scene.view.exposed;
+    let (old, new) = (exposed.of.saturating_sub(exposed.customers), exposed.customers);
+    let ends = [format!("  customers   old {old:>4} "), format!(" {new} new")];
+    let room = width.saturating_sub(ends.iter().map(String::len).sum::<usize>() + 3);
+    // Nobody who is there may look as if he were not.
+    let most = room.saturating_sub(usize::from(old > 0));
+    let cells = (room * new / exposed.of.max(1)).max(usize::from(new > 0)).min(most);
+    let (full, half) = if ink.ascii { ("#", "=") } else { ("█", "█") };
+    Row::from(vec![
+        ink.role(Role::Dim, &ends[0]),
+        ink.role(Role::Old, &half.repeat(room - cells)),
+        ink.role(Role::New, &full.repeat(cells)),
+        ink.role(Role::Dim, &ends[1]),
+    ])
 }
 
 /// Says how much is on the new version; never hidden.

@@ -66,7 +66,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Opt
 /// Draws what is missing, and what can be done about it.
 pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, order: bool) {
     let view = scene.view;
-    let rows = header::height(scene);
+    let rows = header::height(scene, area.height);
     header::draw(scene, buf, Rect { height: rows, ..area });
     let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
     bottom.push(footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said));

@@ -1,9 +1,9 @@
 //! Help: every key, from the keymap and the action table, and why some are grey.
 
+use super::frame::{self, Said};
 use crate::core::{ACTIONS, Action, Danger, Role as Who};
 use crate::ui::keymap::Binding;
-use crate::ui::paint::{Row, put};
-use crate::ui::panel::{footer, header, order};
+use crate::ui::paint::Row;
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
@@ -21,31 +21,10 @@ const KEYS: &[Action] = &[
 ];
 
 /// Draws the screen from row `top` of its text; returns the rows in sight and the rows there are.
-pub(in crate::ui) fn draw(
-    scene: &Scene,
-    buf: &mut Buffer,
-    area: Rect,
-    said: Option<&str>,
-    order: bool,
-    top: usize,
-) -> (usize, usize) {
-    let top_rows = header::height(scene).min(area.height);
-    header::draw(scene, buf, Rect { height: top_rows, ..area });
-    let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
-    bottom.push(footer::keys(scene, area.width, KEYS, said));
-    bottom.extend(footer::advice(scene, area.width, 1));
-    footer::draw_up(buf, area, &bottom);
-    let list =
-        Rect { y: area.y + top_rows, height: area.height.saturating_sub(top_rows + bottom.len() as u16), ..area };
-    let rows = rows(scene, usize::from(list.width.saturating_sub(2)));
-    let inner_rows = usize::from(list.height.saturating_sub(2));
-    let top = top.min(rows.len().saturating_sub(inner_rows));
-    let more = format!("{}-{} of {}", top + 1, (top + inner_rows).min(rows.len()), rows.len());
-    let inner = scene.ink.frame(buf, list, vec![scene.ink.text("help")], vec![scene.ink.role(Role::Dim, &more)]);
-    for (y, row) in rows.iter().skip(top).take(inner_rows).enumerate() {
-        put(buf, inner, y as u16, row);
-    }
-    (inner_rows, rows.len())
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
+    let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
+    let rows = rows(scene, usize::from(body.width.saturating_sub(2)));
+    frame::scroll(scene, buf, body, vec![scene.ink.text("help")], &rows, top)
 }
 
 fn rows(scene: &Scene, width: usize) -> Vec<Row> {
@@ -136,6 +115,8 @@ fn is_move(action: Action) -> bool {
             | Action::Last
             | Action::PageUp
             | Action::PageDown
+            | Action::NextPanel
+            | Action::PreviousPanel
             | Action::Open
             | Action::Back
     )

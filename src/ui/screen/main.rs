@@ -2,8 +2,11 @@
 //!
 //! When there is little room, charts become rows of bars, then events go; header, rings, way out and advice stay.
 
+use super::PANELS;
 use super::card;
+use super::frame::{Said, halves, split, split_across};
 use crate::core::Action;
+use crate::ui::chart::Unit;
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::customers::Worst;
 use crate::ui::panel::{drain, errors, events, footer, header, order, plan, rings};
@@ -17,6 +20,8 @@ const MIN: (u16, u16) = (60, 16);
 const TALL: u16 = 36;
 /// From this width on, three charts stand side by side.
 const WIDE: u16 = 160;
+/// From this width on, the requests stand beside them.
+const WIDEST: u16 = 200;
 
 const KEYS: &[Action] = &[
     Action::Hold,
@@ -26,32 +31,45 @@ const KEYS: &[Action] = &[
     Action::Customers,
     Action::Events,
     Action::Quit,
+    Action::Drain,
+    Action::Graphs,
+    Action::Preflight,
+    Action::Releases,
     Action::Palette,
-    Action::Open,
+    Action::Ring,
     Action::Filter,
+    Action::Freeze,
     Action::TimeZone,
+    Action::Theme,
 ];
 
 /// What of the console's own state the screen shows.
 pub(in crate::ui) struct Shown<'a> {
     /// The ring the keyboard points at.
     pub ring: Option<&'a str>,
-    /// What was just said to the person.
-    pub said: Option<&'a str>,
-    /// Whether the last order is still worth its rows.
-    pub order: bool,
+    pub said: Said<'a>,
     pub worst: &'a Worst,
+}
+
+/// Returns the panels that a screen of this size has, in the order of Tab.
+pub(in crate::ui) fn panels((width, height): (u16, u16)) -> Vec<Action> {
+    let is_there = |panel: &Action| match panel {
+        Action::Latency => width >= WIDE,
+        Action::Customers | Action::Plan => height >= TALL,
+        _ => true,
+    };
+    PANELS.into_iter().filter(is_there).collect()
 }
 
 /// Draws the screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
     if area.width < MIN.0 || area.height < MIN.1 {
-        return card::draw(scene, buf, area, shown.said);
+        return card::draw(scene, buf, area, shown.said.text);
     }
     if card::is_first_run(scene) {
-        return card::draw_first_run(scene, buf, area, shown.said, shown.order);
+        return card::draw_first_run(scene, buf, area, shown.said.text, shown.said.order);
     }
-    let header_rows = header::height(scene);
+    let header_rows = header::height(scene, area.height);
     header::draw(scene, buf, Rect { height: header_rows, ..area });
 
     // Two rows are kept for the advice even when it takes one, so that the panels above do not jump.
@@ -59,13 +77,13 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
     let mut advice = footer::advice(scene, area.width, advice_rows);
     advice.resize(advice_rows, Row::default());
     // What went well is said in the edge of the rings, so that nothing jumps when it comes and goes.
-    let done = order::done(scene).filter(|_| shown.order);
-    let mut bottom: Vec<Row> = match (&done, shown.order) {
+    let done = order::done(scene).filter(|_| shown.said.order);
+    let mut bottom: Vec<Row> = match (&done, shown.said.order) {
         (None, true) => order::rows(scene, area.width, area.height / 6),
         _ => Vec::new(),
     };
     bottom.push(footer::way_out(scene, area.width));
-    bottom.push(footer::keys(scene, area.width, KEYS, shown.said));
+    bottom.push(footer::keys(scene, area.width, KEYS, shown.said.text));
     bottom.extend(advice);
     footer::draw_up(buf, area, &bottom);
 
@@ -75,14 +93,17 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &S
 }
 
 fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Shown, done: Option<Row>) {
-    let wanted = rings::height(scene);
+    let wanted = if tall { rings::full_height(scene, body.width) } else { rings::height(scene) };
     let rings_rows =
         wanted.min(body.height.saturating_sub(if body.height >= 12 { 4 } else { 2 })).max(4.min(body.height));
     let (top, rest) = split(body, rings_rows);
     rings::draw(scene, buf, top, shown.ring, done);
     if tall && rest.height >= 22 {
         let events_rows = (rest.height / 6).clamp(4, 9);
-        let lists = plan::height(scene).clamp(8, (rest.height - events_rows).saturating_sub(12).max(8));
+        // Charts need a height to be read, not more: the rest is for customers and plan.
+        let spare = rest.height - events_rows;
+        let most = spare.saturating_sub(12).max(8);
+        let lists = plan::height(scene).max(spare.saturating_sub(16)).clamp(8, most);
         let (charts, below) = split(rest, rest.height - lists - events_rows);
         draw_charts(scene, buf, charts);
         let (middle, last) = split(below, lists);
@@ -119,29 +140,20 @@ fn draw_body(scene: &Scene, buf: &mut Buffer, body: Rect, tall: bool, shown: &Sh
 }
 
 fn draw_charts(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    if area.width >= WIDE {
-        let third = area.width / 3;
-        let (left, rest) = split_across(area, third);
-        let (middle, right) = split_across(rest, third);
+    if area.width < WIDE {
+        let (left, right) = halves(area);
         drain::draw(scene, buf, left);
-        errors::draw(scene, buf, middle);
-        return errors::draw_latency(scene, buf, right);
+        return errors::draw(scene, buf, right);
     }
-    let (left, right) = halves(area);
+    let columns = if area.width >= WIDEST { 4 } else { 3 };
+    let (left, rest) = split_across(area, area.width / columns);
+    let (middle, rest) = split_across(rest, area.width / columns);
     drain::draw(scene, buf, left);
-    errors::draw(scene, buf, right);
-}
-
-fn split(area: Rect, rows: u16) -> (Rect, Rect) {
-    let rows = rows.min(area.height);
-    (Rect { height: rows, ..area }, Rect { y: area.y + rows, height: area.height - rows, ..area })
-}
-
-fn split_across(area: Rect, columns: u16) -> (Rect, Rect) {
-    let columns = columns.min(area.width);
-    (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
-}
-
-fn halves(area: Rect) -> (Rect, Rect) {
-    split_across(area, area.width / 2)
+    errors::draw(scene, buf, middle);
+    if columns == 3 {
+        return errors::draw_latency(scene, buf, rest);
+    }
+    let (right, last) = split_across(rest, area.width / columns);
+    errors::draw_latency(scene, buf, right);
+    errors::draw_plain(scene, buf, last, "req/s", &scene.view.requests, Unit::Count);
 }

@@ -18,13 +18,18 @@ pub(super) struct Desk {
     pub confirm: Confirm,
     pub refusals: Vec<Refusal>,
     pub mark: String,
+    pub size: (u16, u16),
 }
 
 impl Desk {
     pub fn new(view: View) -> Self {
+        Self::of(console(false), view, SIZE)
+    }
+
+    /// Sits down at a console of a size.
+    pub fn of(ui: Ui, view: View, size: (u16, u16)) -> Self {
         let confirm = Confirm::Type("early".to_owned());
-        let mut desk =
-            Self { ui: console(false), view, now_ms: 1000, confirm, refusals: Vec::new(), mark: "m1".to_owned() };
+        let mut desk = Self { ui, view, now_ms: 1000, confirm, refusals: Vec::new(), mark: "m1".to_owned(), size };
         desk.draw();
         desk
     }
@@ -61,7 +66,7 @@ impl Desk {
                 mark: self.mark.clone(),
             });
         }
-        rows(&frame(&mut self.ui, &self.view, SIZE, self.now_ms)).join("\n")
+        rows(&frame(&mut self.ui, &self.view, self.size, self.now_ms)).join("\n")
     }
 
     pub fn send(&mut self, event: &Event) -> Vec<Ask> {
@@ -134,7 +139,7 @@ fn rollback_is_one_key_a_preview_and_y() {
 
 #[test]
 fn hold_works_at_once_in_every_screen_and_dialog() {
-    let openings = ["", "c", "c /", "a", "?", ":", "space", "space s", "space n", "space k", "R", "q", "g", "space x"];
+    let openings = ["", "c", "c /", "a", "?", ":", "space", "space s", "space n", "space k", "R", "q", "d", "space x"];
     for keys in openings {
         let mut desk = Desk::new(views::baking());
         if !keys.is_empty() {
@@ -400,15 +405,6 @@ fn customers_are_narrowed_by_a_text_and_the_selection_stays_on_its_customer() {
 }
 
 #[test]
-fn enter_on_a_ring_shows_its_customers() {
-    let mut desk = Desk::new(views::baking());
-    desk.press("j j j enter");
-    assert!(desk.draw().contains("customers 22 of 60"), "{}", desk.draw());
-    desk.press("esc");
-    assert!(desk.draw().contains("rings"));
-}
-
-#[test]
 fn the_menu_shows_every_operating_action_with_its_reasons() {
     let mut desk = Desk::new(views::held());
     desk.press("space");
@@ -452,4 +448,28 @@ fn a_word_with_the_hold_key_in_it_can_still_be_typed() {
     assert!(desk.draw().contains("type the word in small letters"));
     desk.text("hamburg");
     assert_eq!(desk.press("enter"), run(NEXT, "m1"));
+}
+
+#[test]
+fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
+    let mut desk = Desk::new(views::baking());
+    desk.confirm = Confirm::Yes;
+    let round_trip = crate::ui::RoundTrip::default();
+    round_trip.learn(700);
+    desk.ui = console(false).over(round_trip.clone());
+    desk.press("R");
+    desk.draw();
+    desk.now_ms += 1399;
+    assert!(desk.draw().contains(text::NOT_ARMED));
+    assert_eq!(desk.press("y"), []);
+    desk.now_ms += 1;
+    assert_eq!(desk.press("y").len(), 1);
+    // A quick line changes nothing.
+    round_trip.learn(20);
+    desk.press("R");
+    desk.draw();
+    desk.now_ms += 399;
+    assert_eq!(desk.press("y"), []);
+    desk.now_ms += 1;
+    assert_eq!(desk.press("y").len(), 1);
 }

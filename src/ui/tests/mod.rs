@@ -1,8 +1,11 @@
 //! Tests of the face as a whole.
 
+mod closeups;
+mod hostile;
 mod journeys;
 mod robust;
 mod snapshots;
+mod spoil;
 mod views;
 
 use super::{Keymap, Look, Theme, Ui};
@@ -13,12 +16,25 @@ use ratatui::buffer::Buffer;
 
 /// Opens a console with the default theme and keys, in UTC.
 pub(super) fn console(ascii: bool) -> Ui {
-    let theme = Theme::builtin("dark16").unwrap();
-    Ui::new(Look { theme, keymap: Keymap::default(), ascii, utc: true })
+    console_with("dark16", ascii)
+}
+
+/// Opens a console with a theme and the default keys, in UTC.
+pub(super) fn console_with(theme: &str, ascii: bool) -> Ui {
+    Ui::new(look(theme, ascii))
+}
+
+/// Returns how such a console looks.
+pub(super) fn look(theme: &str, ascii: bool) -> Look {
+    let theme = Theme::builtin(theme).unwrap();
+    Look { theme, keymap: Keymap::default(), ascii, utc: true, kiosk: None, privacy: false }
 }
 
 /// Draws one frame and tells the console that it has been seen.
 pub(super) fn frame(ui: &mut Ui, view: &View, size: (u16, u16), now_ms: u64) -> Buffer {
+    if let Some(subject) = ui.wanted_closeup(now_ms, view) {
+        ui.show_closeup(subject.clone(), closeups::closeup(view, &subject), now_ms, view);
+    }
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
     terminal.draw(|frame| ui.draw(frame, view, now_ms)).unwrap();
     ui.drawn(now_ms);

@@ -1,87 +1,27 @@
 //! No size, no text and no number may break the picture.
 
+use super::hostile::JOURNEYS;
 use super::journeys::key_of;
-use super::{console, frame, rows, views};
-use crate::core::{Confirm, Fact, Preview, RunningRow, RunningState, Tone, View};
-use crate::model::Refusal;
-use crate::ui::Theme;
+use super::spoil::{self, HOSTILE};
+use super::{console, console_with, frame, rows, views};
+use crate::core::{RunningRow, RunningState, View};
+use crate::ui::Kiosk;
 use proptest::prelude::*;
 use ratatui::style::Modifier;
 
-const HOSTILE: &[&str] = &[
-    "",
-    "\x1b[2J\x1b]0;x\x07",
-    "a\u{202e}b\u{200b}c",
-    "東京都東京都東京都",
-    "x\r\ny\tz",
-    "\u{e000}\u{fe0f}e\u{301}\u{302}\u{303}",
-];
-
-/// Puts a text into every field that comes from outside.
-fn spoil(view: &mut View, text: &str) {
-    let text = text.to_owned();
-    let header = &mut view.header;
-    for field in [
-        &mut header.cluster,
-        &mut header.namespace,
-        &mut header.plan,
-        &mut header.release,
-        &mut header.why,
-        &mut header.ring,
-    ] {
-        field.clone_from(&text);
-    }
-    header.old_version.clone_from(&text);
-    header.new_version.clone_from(&text);
-    header.driver = Some((text.clone(), 3));
-    header.stale = vec![text.clone()];
-    for ring in &mut view.rings {
-        ring.name.clone_from(&text);
-        ring.state.clone_from(&text);
-    }
-    for customer in &mut view.customers {
-        customer.name.clone_from(&text);
-        customer.ring.clone_from(&text);
-    }
-    for event in &mut view.events {
-        (event.what, event.why, event.by, event.result) = (text.clone(), text.clone(), text.clone(), text.clone());
-    }
-    for gate in &mut view.gates {
-        (gate.name, gate.value, gate.limit) = (text.clone(), text.clone(), text.clone());
-    }
-    view.advice.text.clone_from(&text);
-    view.way_out.clone_from(&text);
-    view.drain.headline.clone_from(&text);
-    view.drain.missing = vec![text.clone(); 3];
-    for release in &mut view.proposed {
-        (release.name, release.version, release.by) = (text.clone(), text.clone(), text.clone());
-    }
-    if let Some(order) = &mut view.running {
-        order.text.clone_from(&text);
-    }
-}
-
-fn preview(text: &str, refused: bool) -> Preview {
-    Preview {
-        action: crate::core::Action::Next,
-        title: text.to_owned(),
-        facts: vec![Fact { label: text.to_owned(), text: text.repeat(30), tone: Tone::Warn }; 9],
-        confirm: Confirm::TypeWithReason(text.to_owned()),
-        refusals: if refused { vec![Refusal::new("x", text)] } else { Vec::new() },
-        mark: text.to_owned(),
-    }
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
     fn no_size_state_or_screen_panics(
-        state in 0usize..6, width in 1u16..230, height in 1u16..70, keys in 0usize..12, text in 0usize..HOSTILE.len(),
-        ascii: bool, number in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-1.0), Just(0.0), Just(1e300)],
+        state in 0usize..6, width in 1u16..=300, height in 1u16..=100, keys in 0usize..JOURNEYS.len(),
+        text in 0usize..HOSTILE.len(), ascii: bool, kiosk: bool, privacy: bool, theme in 0usize..4,
+        number in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-1.0), Just(0.0), Just(1e300)],
     ) {
         let mut view = views::states().remove(state).1;
-        spoil(&mut view, HOSTILE[text]);
+        view.findings = super::snapshots::with_findings().findings;
+        spoil::view(&mut view, HOSTILE[text]);
         view.errors.new.push(Some(number));
+        view.requests.new.push(Some(number));
         view.latency.limit = Some(number);
         view.drain_graph.values.push(Some(number));
         view.drain_graph.step = number;
@@ -93,14 +33,23 @@ proptest! {
             view.customers.clear();
             view.header.state = "NO PLAN".to_owned();
         }
-        let mut ui = console(ascii);
-        let journeys = ["m", "c", "a", "?", ":", "space", "space s", "space n", "R", "q", "c /", "c G"];
-        for key in journeys[keys].split(' ') {
+        if state == 4 {
+            view.header.stale.clear();
+        }
+        let theme = crate::ui::Theme::names().nth(theme).unwrap_or("mono");
+        let kiosk = kiosk.then_some(Kiosk { cycle_ms: 700, no_quit: true });
+        let mut ui = crate::ui::Ui::new(crate::ui::Look { kiosk, privacy, ..super::look(theme, ascii) });
+        for key in JOURNEYS[keys].split(' ') {
             ui.on_event(0, &key_of(key), &view);
         }
         for now_ms in [1000, 2000] {
             if ui.wanted_preview().is_some() {
-                ui.show_preview(preview(HOSTILE[text], state % 2 == 0));
+                ui.show_preview(spoil::preview(HOSTILE[text], state % 2 == 0));
+            }
+            if let Some(subject) = ui.wanted_closeup(now_ms, &view) {
+                let mut closeup = super::closeups::closeup(&view, &subject).filter(|_| state != 2);
+                closeup.iter_mut().for_each(|closeup| spoil::closeup(closeup, HOSTILE[text]));
+                ui.show_closeup(subject, closeup, now_ms, &view);
             }
             let picture = rows(&frame(&mut ui, &view, (width, height), now_ms)).concat();
             prop_assert!(!picture.chars().any(char::is_control), "{picture:?}");
@@ -154,13 +103,7 @@ fn unknown_is_drawn_as_a_question_mark_and_never_as_zero() {
 
 #[test]
 fn without_colour_the_focus_is_still_reversed() {
-    let look = crate::ui::Look {
-        theme: Theme::builtin("mono").unwrap(),
-        keymap: crate::ui::Keymap::default(),
-        ascii: false,
-        utc: true,
-    };
-    let mut ui = crate::ui::Ui::new(look);
+    let mut ui = console_with("mono", false);
     let view = views::baking();
     ui.on_event(0, &key_of("c"), &view);
     let buffer = frame(&mut ui, &view, (80, 24), 0);

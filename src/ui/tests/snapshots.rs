@@ -1,86 +1,232 @@
 //! The pictures a person works with, compared with the ones that were looked at.
 //!
-//! `PILOTHOUSE_BLESS=1 cargo test --lib ui::` rewrites them; look at the difference before you keep it.
-//! `PILOTHOUSE_ANSI=DIR` also writes them with colours, for a terminal or a converter to PNG.
+//! One file holds one screen at one size: the picture; at 80x24 also its ASCII twin and its colours, cell by cell, with
+//! sixteen colours and without; at other sizes a hash of each of these. `PILOTHOUSE_BLESS=1 cargo test --lib ui::`
+//! rewrites them; look at the difference before you keep it. `PILOTHOUSE_ANSI=DIR` also writes them with colours, for a
+//! terminal or a converter to PNG.
 
 use super::journeys::Desk;
-use super::{console, frame, rows, views};
-use crate::core::{Confirm, View};
-use crate::model::Refusal;
-use crate::ui::Ui;
-use ratatui::buffer::Buffer;
+use super::{frame, look, rows, views};
+use crate::core::{Confirm, FreshRow, Mode, View};
+use crate::model::{Finding, Refusal};
+use crate::ui::{Kiosk, Look, Ui};
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const SIZES: [(u16, u16); 2] = [(80, 24), (160, 45)];
+const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (160, 45), (200, 60)];
+/// Dialogs look alike at every size.
+const DIALOG_SIZES: [(u16, u16); 2] = [(80, 24), (160, 45)];
 
-fn compare(name: &str, ui: &mut Ui, view: &View, size: (u16, u16), now_ms: u64) {
-    let buffer = frame(ui, view, size, now_ms);
-    let name = format!("{name}-{}x{}", size.0, size.1);
-    if let Ok(folder) = std::env::var("PILOTHOUSE_ANSI") {
-        std::fs::write(Path::new(&folder).join(format!("{name}.ansi")), ansi(&buffer)).unwrap();
-    }
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(format!("{name}.txt"));
-    let now = rows(&buffer).join("\n") + "\n";
-    if std::env::var_os("PILOTHOUSE_BLESS").is_some() {
-        std::fs::write(&file, &now).unwrap();
-        return;
-    }
-    let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        golden == now,
-        "{name} has changed; if it should, run with PILOTHOUSE_BLESS=1\n--- was\n{golden}\n--- is\n{now}"
-    );
+/// A picture to take: how to get there.
+struct Shot {
+    name: &'static str,
+    kiosk: Option<Kiosk>,
+    privacy: bool,
+    view: View,
+    keys: &'static str,
+    confirm: Confirm,
+    refusals: Vec<Refusal>,
 }
 
 #[test]
-fn the_main_screen_shows_each_state_as_it_was_looked_at() {
+fn every_screen_looks_as_it_was_looked_at() {
+    let mut wrong = Vec::new();
     for (name, view) in views::states() {
-        for size in SIZES {
-            compare(&format!("main-{name}"), &mut console(false), &view, size, 1000);
+        wrong.extend(
+            SIZES.into_iter().filter_map(|size| compare(&shot(&format!("main-{name}"), view.clone(), "m"), size)),
+        );
+    }
+    for shot in screens() {
+        wrong.extend(SIZES.into_iter().filter_map(|size| compare(&shot, size)));
+    }
+    let held = shot("card-held", views::held(), "m");
+    wrong.extend([(60, 16), (50, 12), (30, 5)].into_iter().filter_map(|size| compare(&held, size)));
+    assert_none(&wrong);
+}
+
+#[test]
+fn every_dialog_looks_as_it_was_looked_at() {
+    let wrong: Vec<String> =
+        dialogs().iter().flat_map(|shot| DIALOG_SIZES.into_iter().filter_map(|size| compare(shot, size))).collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn ascii_mode_draws_ascii_only() {
+    let main = views::states().into_iter().map(|(name, view)| shot(name, view, "m"));
+    for shot in main.chain(screens()).chain(dialogs()) {
+        for size in DIALOG_SIZES {
+            let text = rows(&take(&shot, size, "dark16", true)).concat();
+            let foreign: String = text.chars().filter(|c| !c.is_ascii()).collect();
+            assert!(foreign.is_empty(), "{} {size:?}: {foreign:?}", shot.name);
         }
     }
 }
 
-#[test]
-fn the_main_screen_has_an_ascii_twin_and_a_small_one() {
-    let view = views::held();
-    compare("main-held-ascii", &mut console(true), &view, (80, 24), 1000);
-    compare("main-held", &mut console(false), &view, (60, 16), 1000);
-    compare("card-held", &mut console(false), &view, (50, 12), 1000);
-    compare("tiny-held", &mut console(false), &view, (30, 5), 1000);
+fn screens() -> Vec<Shot> {
+    let mut watching = views::baking();
+    watching.header.mode = Mode::Watch;
+    vec![
+        shot("first-run", first_run(), "m"),
+        shot("main-watch", watching, "m"),
+        shot("main-frozen", views::baking(), "z"),
+        shot("main-panel", views::baking(), "tab tab"),
+        shot("customers", views::held(), "c j j"),
+        shot("customers-wide", views::held(), "c w s"),
+        shot("customers-filter", views::held(), "/ r i n g : e a r l y space e r r > x"),
+        shot("customer", views::held(), "/ g l o b enter enter"),
+        shot("ring", views::held(), "i"),
+        shot("drain", views::draining(), "d"),
+        shot("drain-in-use", views::baking(), "d"),
+        shot("graphs", views::held(), "g"),
+        shot("graphs-errors", views::held(), "3"),
+        shot("plan", views::held(), "6"),
+        shot("audit", views::held(), "a j j"),
+        shot("preflight", with_findings(), "p"),
+        shot("releases", views::baking(), "D j"),
+        shot("help", views::held(), "?"),
+        Shot { privacy: true, ..shot("customers-private", watching_held(), "c j j") },
+        wall("kiosk-overview", views::held(), "m"),
+        wall("kiosk-graphs", views::held(), "tab"),
+        Shot { privacy: true, ..wall("kiosk-customers", views::held(), "tab tab") },
+        wall("kiosk-events", views::held(), "backtab"),
+        wall("kiosk-no-data", logged_out(), "m"),
+    ]
 }
 
-#[test]
-fn dialogs_and_lists_look_as_they_were_looked_at() {
+fn dialogs() -> Vec<Shot> {
     let refused = vec![
         Refusal::new("guard.hold", "held by gate errors since 03:06:32: resume first with Space r"),
         Refusal::new("guard.gate", "gate errors fails: 1.3% over 1% since 03:06:31"),
     ];
-    let journeys: Vec<(&str, View, &str, Confirm, Vec<Refusal>)> = vec![
-        ("menu", views::held(), "space", Confirm::Yes, Vec::new()),
-        ("confirm-next", views::baking(), "space n", Confirm::Type("early".to_owned()), Vec::new()),
-        ("confirm-refused", views::held(), "space n", Confirm::Type("early".to_owned()), refused),
-        ("confirm-rollback", views::held(), "R", Confirm::Yes, Vec::new()),
-        ("confirm-take", views::baking(), "space k", Confirm::TypeWithReason("anna@jump02".to_owned()), Vec::new()),
-        ("start", views::idle(), "space s", Confirm::Yes, Vec::new()),
-        ("leave", views::baking(), "q", Confirm::Yes, Vec::new()),
-        ("palette", views::held(), ":", Confirm::Yes, Vec::new()),
-        ("customers", views::held(), "c j j", Confirm::Yes, Vec::new()),
-        ("events", views::held(), "a j", Confirm::Yes, Vec::new()),
-        ("help", views::held(), "?", Confirm::Yes, Vec::new()),
-        ("first-run", first_run(), "m", Confirm::Yes, Vec::new()),
-    ];
-    for (name, view, keys, confirm, refusals) in journeys {
-        let mut desk = Desk::new(view);
-        (desk.confirm, desk.refusals) = (confirm, refusals);
-        desk.press(keys);
-        desk.wait();
-        compare(name, &mut desk.ui, &desk.view, (80, 24), desk.now_ms);
-    }
+    let early = || Confirm::Type("early".to_owned());
+    vec![
+        shot("menu", views::held(), "space"),
+        Shot { confirm: early(), ..shot("confirm-next", views::baking(), "space n") },
+        Shot { confirm: early(), refusals: refused, ..shot("confirm-refused", views::held(), "space n") },
+        shot("confirm-rollback", views::held(), "R"),
+        Shot {
+            confirm: Confirm::TypeWithReason("anna@jump02".to_owned()),
+            ..shot("confirm-take", views::baking(), "space k")
+        },
+        shot("start", views::idle(), "space s"),
+        shot("leave", views::baking(), "q"),
+        shot("palette", views::held(), ":"),
+    ]
 }
 
+fn shot(name: &str, view: View, keys: &'static str) -> Shot {
+    // Names live as long as the test.
+    let name = name.to_owned().leak();
+    Shot { name, kiosk: None, privacy: false, view, keys, confirm: Confirm::Yes, refusals: Vec::new() }
+}
+
+/// A wall screen after so many turns of its page.
+fn wall(name: &str, mut view: View, keys: &'static str) -> Shot {
+    view.header.mode = Mode::Watch;
+    view.header.driver = Some(("anna@jump02".to_owned(), 2));
+    Shot { kiosk: Some(Kiosk { cycle_ms: 20_000, no_quit: false }), ..shot(name, view, keys) }
+}
+
+fn take(shot: &Shot, size: (u16, u16), theme: &str, ascii: bool) -> Buffer {
+    let look = Look { kiosk: shot.kiosk, privacy: shot.privacy, ..look(theme, ascii) };
+    let mut desk = Desk::of(Ui::new(look), shot.view.clone(), size);
+    (desk.confirm, desk.refusals) = (shot.confirm.clone(), shot.refusals.clone());
+    desk.press(shot.keys);
+    desk.wait();
+    let Desk { ui, view, now_ms, .. } = &mut desk;
+    frame(ui, view, size, *now_ms)
+}
+
+/// Compares one picture in all its forms; says what has changed.
+fn compare(shot: &Shot, size: (u16, u16)) -> Option<String> {
+    let name = format!("{}-{}x{}", shot.name, size.0, size.1);
+    let seen = take(shot, size, "dark16", false);
+    let forms = [
+        ("ascii", rows(&take(shot, size, "dark16", true))),
+        ("16 colours", colours(&seen)),
+        ("no colour", colours(&take(shot, size, "mono", false))),
+    ];
+    if let Ok(folder) = std::env::var("PILOTHOUSE_ANSI") {
+        std::fs::write(Path::new(&folder).join(format!("{name}.ansi")), ansi(&seen)).unwrap();
+    }
+    let mut now = rows(&seen).join("\n") + "\n";
+    for (form, lines) in forms {
+        let text = lines.join("\n");
+        if size.0 <= 80 {
+            let _ = write!(now, "--- {form}\n{text}\n");
+        } else {
+            let hash: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let _ = writeln!(now, "--- {form} {hash}");
+        }
+    }
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(format!("{name}.txt"));
+    if std::env::var_os("PILOTHOUSE_BLESS").is_some() {
+        std::fs::write(&file, &now).unwrap();
+        return None;
+    }
+    let golden = std::fs::read_to_string(&file).unwrap_or_default();
+    let first = golden.lines().zip(now.lines()).position(|(was, is)| was != is).unwrap_or(0);
+    let line = |text: &str| text.lines().nth(first).unwrap_or_default().to_owned();
+    (golden != now)
+        .then(|| format!("{name}, line {}:\n  was {}\n  is  {}\n{now}", first + 1, line(&golden), line(&now)))
+}
+
+fn assert_none(wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "{} pictures have changed; if they should, run with PILOTHOUSE_BLESS=1\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Writes the colours of a picture, a sign per cell: the colour's letter, a capital where it is bold, `#` where it is
+/// reversed, `_` where it is underlined.
+fn colours(buffer: &Buffer) -> Vec<String> {
+    let sign = |cell: &Cell| {
+        let letter = match cell.fg {
+            Color::Reset => '.',
+            Color::Red | Color::LightRed => 'r',
+            Color::Green | Color::LightGreen => 'g',
+            Color::Yellow | Color::LightYellow => 'y',
+            Color::Blue | Color::LightBlue => 'b',
+            Color::Magenta | Color::LightMagenta => 'm',
+            Color::Cyan | Color::LightCyan => 'c',
+            _ => 'd',
+        };
+        match cell.modifier {
+            mods if mods.contains(Modifier::REVERSED) => '#',
+            mods if mods.contains(Modifier::UNDERLINED) => '_',
+            mods if mods.contains(Modifier::BOLD) && letter == '.' => 'B',
+            mods if mods.contains(Modifier::BOLD) => letter.to_ascii_uppercase(),
+            _ if cell.symbol() == " " => ' ',
+            _ => letter,
+        }
+    };
+    let width = usize::from(buffer.area.width.max(1));
+    buffer.content.chunks(width).map(|cells| cells.iter().map(sign).collect::<String>().trim_end().to_owned()).collect()
+}
+
+fn watching_held() -> View {
+    let mut view = views::held();
+    view.header.mode = Mode::Watch;
+    view
+}
+
+/// The login has expired a while ago.
+fn logged_out() -> View {
+    let mut view = views::rolling_back();
+    view.header.stale = vec!["HTTPRoute has not been heard of for 192 s (the API server does not accept our credentials (401 Unauthorized): log in again)".to_owned()];
+    view.header.fresh[0] = FreshRow { source: "kube".to_owned(), age: Some(192), stale: true };
+    view.header.logged_out = Some(views::at("03:04:00"));
+    view
+}
+
+/// Nothing is known yet but that there is no plan.
 fn first_run() -> View {
     let mut view = View::default();
     view.header.state = "NO PLAN".to_owned();
@@ -91,18 +237,29 @@ fn first_run() -> View {
     view
 }
 
-#[test]
-fn ascii_mode_draws_ascii_only() {
-    for (name, view) in views::states() {
-        for size in SIZES {
-            let text = rows(&frame(&mut console(true), &view, size, 1000)).concat();
-            assert!(
-                text.is_ascii(),
-                "{name} {size:?}: {:?}",
-                text.chars().filter(|c| !c.is_ascii()).collect::<String>()
-            );
-        }
-    }
+/// A preflight found something of every weight.
+pub(super) fn with_findings() -> View {
+    let mut view = views::idle();
+    view.findings = vec![
+        Finding::warn(
+            "route.no-timeouts",
+            "rule 1 of HTTPRoute trackx has no timeouts: Envoy-based gateways cut its requests after 15 s; set timeouts.request",
+        ),
+        Finding::refuse(
+            "policy.by-name",
+            "SecurityPolicy trackx-jwt protects route trackx only; managed routes would be unprotected. Target it by label pilothouse.dev/base: trackx, or attach it to the Gateway.",
+        ),
+        Finding::refuse(
+            "hpa.shrinks",
+            "HorizontalPodAutoscaler trackx-b would shrink slot b to 2 of 8 pods: kubectl patch hpa trackx-b -p '{\"spec\":{\"minReplicas\":8}}'",
+        ),
+        Finding {
+            level: crate::model::Level::Note,
+            check: "policy.not-checked".to_owned(),
+            text: "BackendTrafficPolicy may not be listed: not checked".to_owned(),
+        },
+    ];
+    view
 }
 
 /// Writes a picture with its colours.

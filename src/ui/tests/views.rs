@@ -18,7 +18,8 @@ pub fn states() -> Vec<(&'static str, View)> {
     ]
 }
 
-fn at(text: &str) -> Timestamp {
+/// Returns a time of the day of the views.
+pub fn at(text: &str) -> Timestamp {
     format!("2026-11-23T{text}Z").parse().unwrap()
 }
 
@@ -269,7 +270,8 @@ fn advice(action: Option<Action>, text: &str, tone: Option<Tone>) -> Advice {
     Advice { text: text.to_owned(), action, tone }
 }
 
-fn event(seq: u64, time: &str, by: &str, what: &str, why: &str, result: &str) -> EventRow {
+/// Writes an event.
+pub fn event(seq: u64, time: &str, by: &str, what: &str, why: &str, result: &str) -> EventRow {
     EventRow {
         seq,
         at: Some(at(time)),
@@ -359,6 +361,13 @@ fn base() -> View {
             old: (0..60).map(|i| Some(0.09 + 0.002 * f64::from(i % 4))).collect(),
             limit: Some(0.25),
             last: (Some(0.096), Some(0.092)),
+        },
+        requests: Graph {
+            step: 5.0,
+            new: (0..60).map(|i| Some(if i < 20 { 20.0 } else { 65.3 })).collect(),
+            old: (0..60).map(|i| Some(if i < 20 { 181.0 } else { 136.1 })).collect(),
+            limit: None,
+            last: (Some(65.3), Some(136.1)),
         },
         gates: vec![
             gate("errors", "0.3%", "1%", "1m"),
@@ -468,6 +477,7 @@ fn customers(view: &mut View, moved: usize) {
                 errors: (i % 11 != 0).then_some(0.001 * (i % 4) as f64),
                 inflight_left: Some((i % 7) as u64),
                 seen: (i < moved).then_some(i % 11 != 0),
+                since: (i < moved).then(|| at("03:03:04")),
             }
         })
         .collect();

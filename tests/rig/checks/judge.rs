@@ -1,16 +1,21 @@
-//! Which version had to answer whom, and when: the load's records against the Release's own history.
+//! The judge: what the load's own records say about cuts, versions and drains.
+//!
+//! Cuts and switches are judged by the records alone. The Release's history only says which customers were to move, when
+//! the run turned back, when a drain was claimed, and which phase a finding fell into.
 
-use crate::load::{Record, Verdict};
-use color_eyre::eyre::{Result, ensure};
+use crate::record::{ASSET, Record, UNLISTED, Verdict};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What the history is read from arrives a moment after it happened.
-const LATE: Duration = Duration::from_millis(300);
+/// A customer may be answered by both versions for this long while a change reaches the proxy.
+pub const SWITCH: Duration = Duration::from_secs(2);
 
-/// The name of everybody who is in no list.
-const UNLISTED: &str = "unlisted";
+/// What the history is read from arrives a moment after it happened; on a busy machine, a long one.
+const LATE: Duration = Duration::from_secs(1);
+
+/// A drain that is claimed was over for the quiet time; so long before the claim was seen nothing may be open either.
+const CLAIM: Duration = Duration::from_millis(300);
 
 /// A change of the Release, as it was seen.
 #[derive(Clone, Debug)]
@@ -21,14 +26,252 @@ pub struct Seen {
     pub release: Value,
 }
 
+/// A change of version that a run makes, and the part of the load in which it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Leg<'a> {
+    /// The beginning of that part.
+    pub from: Duration,
+    /// Its end.
+    pub to: Duration,
+    /// The version that is left.
+    pub source: &'a str,
+    /// The version that is reached.
+    pub target: &'a str,
+}
+
+/// One customer's change of version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// The customer, or the unlisted.
+    pub who: &'static str,
+    /// The first start that the target answered.
+    pub first: Duration,
+    /// The last start that the source answered.
+    pub last: Duration,
+}
+
+/// Somebody said that nothing of a version is open any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// When it was seen, since the load began.
+    pub at: Duration,
+    /// The version.
+    pub version: String,
+    /// Who said so.
+    pub by: String,
+}
+
 impl Seen {
-    fn phase(&self) -> &str {
+    /// The version the Release brings.
+    pub fn version(&self) -> &str {
+        self.release["spec"]["version"].as_str().unwrap_or_default()
+    }
+
+    /// The phase.
+    pub fn phase(&self) -> &str {
         self.release["status"]["phase"].as_str().unwrap_or("Proposed")
     }
 
     fn wave(&self) -> u64 {
         self.release["status"]["wave"].as_u64().unwrap_or(0)
     }
+}
+
+impl Switch {
+    /// How long after the first answer by the target the source still answered what was begun then; zero when the change
+    /// was clean.
+    pub fn window(&self) -> Duration {
+        self.last.saturating_sub(self.first)
+    }
+
+    /// How long before the first answer by the target the source last answered; zero when both answered at the same time.
+    pub fn gap(&self) -> Duration {
+        self.first.saturating_sub(self.last)
+    }
+}
+
+/// Describes every transaction that was cut, with the phases it began and ended in.
+pub fn cuts(records: &[Record], history: &[Seen]) -> Vec<String> {
+    let cut = records.iter().filter(|record| record.is_cut());
+    cut.map(|record| {
+        let version = if record.version.is_empty() { "no version" } else { &record.version };
+        format!(
+            "{} {} from {} to {} on {version}: {:?}",
+            record.who(),
+            record.path,
+            moment(history, record.start),
+            moment(history, record.end),
+            record.verdict
+        )
+    })
+    .collect()
+}
+
+/// Counts the answers that were 5xx.
+pub fn server_errors(records: &[Record]) -> usize {
+    records.iter().filter(|record| matches!(record.verdict, Verdict::ServerError(..))).count()
+}
+
+/// Finds when each customer changed the version in a leg; who was never on the source or not yet on the target has not.
+pub fn switches(records: &[Record], leg: &Leg<'_>) -> Vec<Switch> {
+    let mut last: BTreeMap<&'static str, Duration> = BTreeMap::new();
+    for record in answered(records, leg.source).filter(|record| record.start < leg.to) {
+        let start = last.entry(record.who()).or_insert(record.start);
+        *start = record.start.max(*start);
+    }
+    let mut first: BTreeMap<&'static str, Duration> = BTreeMap::new();
+    for record in answered(records, leg.target).filter(|record| record.start >= leg.from && record.start < leg.to) {
+        let start = first.entry(record.who()).or_insert(record.start);
+        *start = record.start.min(*start);
+    }
+    first.into_iter().filter_map(|(who, first)| Some(Switch { who, first, last: *last.get(who)? })).collect()
+}
+
+/// Finds the customers that were on two versions: for longer than a switch may take, or in more switches than the run
+/// makes of them, which is one per leg for those that `moved` and none for the others.
+pub fn on_two_versions(
+    records: &[Record],
+    legs: &[Leg<'_>],
+    moved: &BTreeSet<String>,
+    history: &[Seen],
+) -> BTreeMap<&'static str, String> {
+    let mut found = BTreeMap::new();
+    for leg in legs {
+        for switch in switches(records, leg).into_iter().filter(|switch| switch.window() > SWITCH) {
+            found.insert(
+                switch.who,
+                format!(
+                    "{} was on two versions for {:?}: first on {} at {}, last on {} at {}",
+                    switch.who,
+                    switch.window(),
+                    leg.target,
+                    moment(history, switch.first),
+                    leg.source,
+                    moment(history, switch.last)
+                ),
+            );
+        }
+    }
+    for (who, changes) in changes(records) {
+        let allowed = if moved.contains(who) { legs.len() } else { 0 };
+        if changes.len() > allowed {
+            let list: Vec<String> =
+                changes.iter().map(|(at, to)| format!("to {to} at {}", moment(history, *at))).collect();
+            let count = changes.len();
+            found.entry(who).or_insert(format!("{who} changed {count} times, not {allowed}: {}", list.join(", ")));
+        }
+    }
+    found
+}
+
+/// Reads from the history when a drain was claimed: the phase went on from draining, and not back.
+pub fn claims(history: &[Seen]) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for pair in history.windows(2).filter(|pair| pair[0].version() == pair[1].version()) {
+        let side = match pair[0].phase() {
+            "DrainingOld" => "old",
+            "DrainingNew" => "new",
+            _ => continue,
+        };
+        if matches!(pair[1].phase(), "DrainingOld" | "DrainingNew" | "RollingBack") {
+            continue;
+        }
+        let version = pair[1].release["status"]["frozen"][side]["version"].as_str().unwrap_or_default().to_owned();
+        let by = format!("the Release, which went from {} to {}", pair[0].phase(), pair[1].phase());
+        claims.push(Claim { at: pair[1].at, version, by });
+    }
+    claims
+}
+
+/// Reads from a screen which version's drain it calls proven.
+pub fn proven_on(screen: &str) -> Option<&str> {
+    screen.lines().find_map(|row| {
+        let (_, title) = row.split_once(" drain ")?;
+        let mut words = title.split_whitespace();
+        let (side, version, proof) = (words.next()?, words.next()?, words.next()?);
+        (matches!(side, "old" | "new") && proof == "proven").then_some(version)
+    })
+}
+
+/// Compares every claim with the records: it is false while a transaction of the version is open.
+///
+/// The claim was made a moment before it was seen. A cut transaction without a version may be of any, so it counts.
+pub fn false_drains(records: &[Record], claims: &[Claim]) -> Vec<String> {
+    let mut found = Vec::new();
+    for claim in claims {
+        let of_version =
+            |record: &&Record| record.version == claim.version || record.version.is_empty() && record.is_cut();
+        let is_open = |record: &&Record| record.start < claim.at && record.end + CLAIM > claim.at;
+        let mut open = records.iter().filter(|record| record.on_slots()).filter(of_version).filter(is_open);
+        if let Some(first) = open.next() {
+            found.push(format!(
+                "{} was claimed drained at {:.3} s by {} while {} transactions were open there, one of them {first:?}",
+                claim.version,
+                claim.at.as_secs_f64(),
+                claim.by,
+                1 + open.count()
+            ));
+        }
+    }
+    found
+}
+
+/// When the rollback was begun; `None` in a run without one.
+pub fn turn(history: &[Seen]) -> Option<Duration> {
+    history.iter().find(|seen| seen.phase() == "RollingBack").map(|seen| seen.at)
+}
+
+/// Splits a run at its turn: one leg there, and one back if it turned.
+pub fn legs<'a>(history: &[Seen], from: Duration, to: Duration, old: &'a str, new: &'a str) -> Vec<Leg<'a>> {
+    match turn(history).map(|turn| turn.saturating_sub(LATE)) {
+        None => vec![Leg { from, to, source: old, target: new }],
+        Some(turn) => {
+            vec![Leg { from, to: turn, source: old, target: new }, Leg { from: turn, to, source: new, target: old }]
+        }
+    }
+}
+
+/// Names who was moved to the new version.
+pub fn moved(history: &[Seen]) -> BTreeSet<String> {
+    courses(history).into_iter().filter(|(_, course)| course.leaves.is_some()).map(|(who, _)| who).collect()
+}
+
+/// Finds answers by a version that the history rules out, and answers on the assets by anything but the assets.
+///
+/// Before a customer's wave only the old version answers, from verified on only the new one, after a verified rollback
+/// only the old one. In between either may. Returns how many were judged, and the findings.
+pub fn versions(records: &[Record], history: &[Seen], old: &str, new: &str, assets: &str) -> (usize, Vec<String>) {
+    let courses = courses(history);
+    let mut judged = 0;
+    let mut wrong = Vec::new();
+    for record in records.iter().filter(|record| !record.is_cut()) {
+        let expected = match courses.get(record.who()) {
+            _ if record.path == ASSET => Some(assets),
+            None => Some(old),
+            Some(course) => expected(course, record.start, old, new),
+        };
+        let Some(expected) = expected else { continue };
+        judged += 1;
+        if record.version != expected {
+            wrong.push(format!(
+                "{} {} begun at {} was answered by {:?}, not {expected}; {:?}",
+                record.who(),
+                record.path,
+                moment(history, record.start),
+                record.version,
+                courses.get(record.who())
+            ));
+        }
+    }
+    (judged, wrong)
+}
+
+/// The value that so many percent do not exceed.
+pub fn percentile(values: &[Duration], percent: usize) -> Duration {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
 /// Between which times a customer must have been answered by which version.
@@ -44,67 +287,48 @@ struct Course {
     back: Option<Duration>,
 }
 
-/// Checks every transaction that reached the application's slots; returns how many were judged by version.
-///
-/// # Errors
-/// Lists the first answers by a wrong version.
-pub fn versions(records: &[Record], history: &[Seen], old: &str, new: &str) -> Result<usize> {
-    let courses = courses(history);
-    let mut judged = 0;
-    let mut wrong = Vec::new();
-    for record in records.iter().filter(|record| record.path != "/static/logo" && record.verdict == Verdict::Whole) {
-        let customer = record.customer.unwrap_or(UNLISTED);
-        let expected = match courses.get(customer) {
-            None => Some(old),
-            Some(course) => expected(course, record.start, old, new),
-        };
-        let Some(expected) = expected else { continue };
-        judged += 1;
-        if record.version != expected {
-            wrong.push(format!(
-                "{customer} {} begun at {:.3} s was answered by {:?}, not {expected}; {:?}",
-                record.path,
-                record.start.as_secs_f64(),
-                record.version,
-                courses.get(customer)
-            ));
-        }
+/// What a version answered on the slots; a cut transaction counts as well once it has a version.
+fn answered<'a>(records: &'a [Record], version: &'a str) -> impl Iterator<Item = &'a Record> {
+    records.iter().filter(move |record| record.on_slots() && record.version == version)
+}
+
+/// Per customer, each change of version by start; changes within the time of one switch that lead to another version are
+/// one, and such that lead back are two.
+fn changes(records: &[Record]) -> BTreeMap<&'static str, Vec<(Duration, &str)>> {
+    let mut starts: BTreeMap<&'static str, Vec<(Duration, &str)>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.on_slots() && !record.version.is_empty()) {
+        starts.entry(record.who()).or_default().push((record.start, &record.version));
     }
-    wrong.truncate(5);
-    ensure!(wrong.is_empty(), "answered by a wrong version:\n{}", wrong.join("\n"));
-    Ok(judged)
+    starts.into_iter().map(|(who, starts)| (who, collapse(starts))).collect()
 }
 
-/// Counts the transactions that were cut; names the first.
-pub fn cut(records: &[Record]) -> (usize, Option<&Record>) {
-    let mut cut = records.iter().filter(|record| record.verdict != Verdict::Whole);
-    let first = cut.next();
-    (first.map_or(0, |_| 1 + cut.count()), first)
-}
-
-/// Per customer that was moved, how long after the first answer by the target the source still answered what was begun
-/// then; zero when the change was clean.
-pub fn windows(records: &[Record], source: &str, target: &str) -> BTreeMap<&'static str, Duration> {
-    let starts = |version: &str| {
-        let mut starts: BTreeMap<&'static str, (Duration, Duration)> = BTreeMap::new();
-        for record in records.iter().filter(|record| record.version == version) {
-            let (first, last) =
-                starts.entry(record.customer.unwrap_or(UNLISTED)).or_insert((record.start, record.start));
-            *first = record.start.min(*first);
-            *last = record.start.max(*last);
+fn collapse(mut starts: Vec<(Duration, &str)>) -> Vec<(Duration, &str)> {
+    starts.sort_unstable();
+    let mut changes = Vec::new();
+    let Some((_, mut version)) = starts.first().copied() else { return changes };
+    let mut rest = &starts[..];
+    while let Some(next) = rest.iter().position(|(_, to)| *to != version) {
+        let (at, to) = rest[next];
+        let switch = &rest[next..];
+        let len = switch.partition_point(|(start, _)| *start <= at + SWITCH);
+        let (_, end) = switch[len - 1];
+        if end == version {
+            changes.push((at, to));
         }
-        starts
-    };
-    let left = starts(source);
-    let window = |customer: &str, first: Duration| {
-        left.get(customer).map_or(Duration::ZERO, |(_, last)| last.saturating_sub(first))
-    };
-    starts(target).into_iter().map(|(customer, (first, _))| (customer, window(customer, first))).collect()
+        changes.push((at, end));
+        version = end;
+        rest = &switch[len..];
+    }
+    changes
 }
 
-/// When the rollback was begun; `None` in a run without one.
-pub fn turn(history: &[Seen]) -> Option<Duration> {
-    history.iter().find(|seen| seen.phase() == "RollingBack").map(|seen| seen.at)
+/// A time with the phase the Release was in then.
+fn moment(history: &[Seen], at: Duration) -> String {
+    let seconds = at.as_secs_f64();
+    match history.iter().rfind(|seen| seen.at <= at) {
+        None => format!("{seconds:.3} s"),
+        Some(seen) => format!("{seconds:.3} s ({} of {}, wave {})", seen.phase(), seen.version(), seen.wave()),
+    }
 }
 
 fn expected<'a>(course: &Course, start: Duration, old: &'a str, new: &'a str) -> Option<&'a str> {

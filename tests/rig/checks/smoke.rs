@@ -2,8 +2,9 @@
 
 use crate::behaviours::rest::Patch;
 use crate::cluster::{Cluster, PROMETHEUS, get, wait};
-use crate::load::{Load, Profile, Record, Verdict};
+use crate::load::{Load, Profile};
 use crate::objects::{APP, APP_B, NAMESPACE, OLD, REPLICAS};
+use crate::record::Record;
 use color_eyre::eyre::{Result, ensure, eyre};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -35,12 +36,12 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
     })
     .await?;
     let records = load.end().await?;
-    let cut: Vec<&Record> = records.iter().filter(|record| record.verdict != Verdict::Whole).collect();
+    let cut: Vec<&Record> = records.iter().filter(|record| record.is_cut()).collect();
     ensure!(cut.is_empty(), "{} of {} transactions were cut, the first: {:?}", cut.len(), records.len(), cut.first());
     let seen = |from: Duration, to: Duration| -> BTreeSet<&str> {
         records
             .iter()
-            .filter(|record| record.path != "/static/logo" && record.start >= from && record.start < to)
+            .filter(|record| record.on_slots() && record.start >= from && record.start < to)
             .map(|record| record.version.as_str())
             .collect()
     };

@@ -1,10 +1,10 @@
 //! The application of the rig's pods: a real HTTP server on the pod's own address with real termination.
 //!
-//! `/?ms=N` answers after N milliseconds, `/?ms=N&pieces=P` sends P pieces over N milliseconds, an upgrade to a
-//! WebSocket echoes until the client closes, `/metrics` and `/healthz` are not counted. Every answer names the version
+//! `/?ms=N` answers after N milliseconds, `&bytes=B` with a body of so many bytes, `/?ms=N&pieces=P` sends P pieces over
+//! N milliseconds, an upgrade to a WebSocket echoes until the client closes, `/metrics` and `/healthz` are not counted. Every answer names the version
 //! that STARTED it in the header `x-version`.
 
-use super::metrics::{Kind, Metrics, Work};
+use super::metrics::{Fault, Kind, Metrics, Work};
 use color_eyre::eyre::{Result, WrapErr};
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -53,6 +53,8 @@ struct Shared {
     manners: Manners,
     metrics: Arc<Metrics>,
     stopping: watch::Sender<bool>,
+    /// Whether sockets are closed with 1012 at SIGTERM; begins as the manners say.
+    reconnect: AtomicBool,
     killed: Arc<AtomicBool>,
     sockets: Mutex<JoinSet<()>>,
 }
@@ -67,11 +69,27 @@ impl App {
             manners,
             metrics: Arc::new(Metrics::default()),
             stopping: watch::Sender::new(false),
+            reconnect: AtomicBool::new(manners.reconnect),
             killed: Arc::default(),
             sockets: Mutex::default(),
         });
         let server = tokio::spawn(serve(shared.clone(), listener));
         Ok(Self { shared, server })
+    }
+
+    /// Pieces of work that are open.
+    pub fn open(&self) -> usize {
+        self.shared.metrics.open()
+    }
+
+    /// Breaks the export of the metrics, or mends it.
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared.metrics.set_fault(fault);
+    }
+
+    /// Says whether the sockets are closed with 1012 at SIGTERM.
+    pub fn set_reconnect(&self, reconnect: bool) {
+        self.shared.reconnect.store(reconnect, Ordering::SeqCst);
     }
 
     /// SIGTERM: closes the listener and idle connections, answers what is open; returns what was still open when it
@@ -136,7 +154,8 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream) {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
     let path = request.uri().path();
     if path == "/metrics" {
-        return Ok(text(StatusCode::OK, &shared.metrics.text()));
+        let (status, series) = shared.metrics.scrape();
+        return Ok(text(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &series));
     }
     if path == "/healthz" {
         return Ok(text(StatusCode::OK, "ok\n"));
@@ -155,7 +174,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
     let work = shared.metrics.begin(&customer, Kind::Http);
     tokio::time::sleep(duration).await;
-    Ok(versioned(&shared.version, StatusCode::OK, Reply::whole(&format!("{}\n", shared.version), Some(work))))
+    let body = number(query, "bytes").map_or_else(|| format!("{}\n", shared.version), filler);
+    Ok(versioned(&shared.version, StatusCode::OK, Reply::whole(&body, Some(work))))
 }
 
 fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) -> Response<Reply> {
@@ -165,7 +185,7 @@ fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) 
     let accept = derive_accept_key(key.as_bytes());
     let upgrade = hyper::upgrade::on(&mut request);
     let work = shared.metrics.begin(customer, Kind::Socket);
-    let reconnect = shared.manners.reconnect;
+    let app = shared.clone();
     let mut stopping = shared.stopping.subscribe();
     let echo = async move {
         let Ok(upgraded) = upgrade.await else { return };
@@ -173,7 +193,7 @@ fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) 
         loop {
             let message = tokio::select! {
                 message = socket.next() => message,
-                () = asked(&mut stopping), if reconnect => {
+                () = asked_to_close(&app, &mut stopping) => {
                     let close = CloseFrame { code: CloseCode::Restart, reason: "restarting".into() };
                     let _ = socket.close(Some(close)).await;
                     break;
@@ -205,9 +225,22 @@ fn socket(shared: &Arc<Shared>, mut request: Request<Incoming>, customer: &str) 
     response
 }
 
+/// A body of so many bytes; nobody asks for more than a megabyte.
+fn filler(bytes: u64) -> String {
+    "x".repeat(usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20))
+}
+
 async fn asked(stopping: &mut watch::Receiver<bool>) {
     // An error means that the application is gone, which stops everything too.
     let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Never ends where the application waits for its sockets.
+async fn asked_to_close(shared: &Shared, stopping: &mut watch::Receiver<bool>) {
+    asked(stopping).await;
+    if !shared.reconnect.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn versioned(version: &str, status: StatusCode, body: Reply) -> Response<Reply> {

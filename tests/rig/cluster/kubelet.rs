@@ -1,9 +1,12 @@
 //! The kubelet replacement, the rig's only stand-in: it makes pods of this node real HTTP servers on their own
 //! addresses, with the status, readiness and termination a kubelet gives them.
 
+use super::app::App;
+use super::metrics::Fault;
 use super::pod::{self, Running};
 use super::supervisor::Supervisor;
 use crate::behaviours::rest::{Patch, Rest};
+use crate::objects::APP;
 use color_eyre::eyre::Result;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
@@ -55,12 +58,15 @@ pub struct Inner {
     pub bin: PathBuf,
     pods: Mutex<BTreeMap<String, Entry>>,
     targets: Mutex<BTreeMap<String, Value>>,
+    /// Versions whose pods are no targets at the moment.
+    hidden: Mutex<BTreeSet<String>>,
     exits: Mutex<Vec<Exit>>,
     next: AtomicU16,
 }
 
 struct Entry {
     name: String,
+    version: String,
     running: Arc<Mutex<Option<Running>>>,
     stop: watch::Sender<Option<Duration>>,
 }
@@ -75,6 +81,7 @@ impl Kubelet {
             bin: bin.to_owned(),
             pods: Mutex::default(),
             targets: Mutex::default(),
+            hidden: Mutex::default(),
             exits: Mutex::default(),
             next: AtomicU16::new(0),
         };
@@ -89,6 +96,47 @@ impl Kubelet {
     /// Every pod that has ended, with the work it had open.
     pub fn exits(&self) -> Vec<Exit> {
         lock(&self.inner.exits).clone()
+    }
+
+    /// How much work is open on the pods of a version.
+    pub fn open(&self, version: &str) -> usize {
+        self.apps(version).iter().map(|app| app.open()).sum()
+    }
+
+    /// Breaks the metrics of those pods of a version that have work open, the faults in turn; returns how many pods.
+    pub fn break_metrics(&self, version: &str, faults: &[Fault]) -> usize {
+        let apps = self.apps(version);
+        let busy: Vec<&Arc<App>> = apps.iter().filter(|app| app.open() > 0).collect();
+        busy.iter().zip(faults.iter().cycle()).for_each(|(app, fault)| app.set_fault(*fault));
+        busy.len()
+    }
+
+    /// Mends the metrics of all pods of a version.
+    pub fn mend_metrics(&self, version: &str) {
+        self.apps(version).iter().for_each(|app| app.set_fault(Fault::None));
+    }
+
+    /// Takes the pods of a version out of what Prometheus scrapes, or back in.
+    pub fn hide(&self, version: &str, hidden: bool) {
+        let mut versions = lock(&self.inner.hidden);
+        if hidden {
+            versions.insert(version.to_owned())
+        } else {
+            versions.remove(version)
+        };
+        drop(versions);
+        self.inner.write_targets_or_note();
+    }
+
+    /// Lets the pods of a version close their sockets with 1012 at SIGTERM, as the plan may say of them.
+    pub fn reconnect(&self, version: &str) {
+        self.apps(version).iter().for_each(|app| app.set_reconnect(true));
+    }
+
+    fn apps(&self, version: &str) -> Vec<Arc<App>> {
+        let pods = lock(&self.inner.pods);
+        let of_version = pods.values().filter(|entry| entry.version == version);
+        of_version.filter_map(|entry| lock(&entry.running).as_ref().and_then(Running::app)).collect()
     }
 
     async fn serve(self) {
@@ -145,7 +193,7 @@ impl Kubelet {
         }
         let (stop, stopped) = watch::channel(None);
         let running: Arc<Mutex<Option<Running>>> = Arc::default();
-        pods.insert(uid, Entry { name: pod.name_any(), running: running.clone(), stop });
+        pods.insert(uid, Entry { name: pod.name_any(), version: pod::version(&pod), running: running.clone(), stop });
         let n = self.inner.next.fetch_add(1, Ordering::Relaxed) + 1;
         let [high, low] = n.to_be_bytes();
         let ip = IpAddr::V4(Ipv4Addr::new(10, 244, high, low));
@@ -178,7 +226,8 @@ impl Kubelet {
             // A forced deletion leaves nobody to say goodbye to.
             if let Some(running) = lock(&entry.running).take() {
                 self.inner.drop_target(&entry.name);
-                running.kill(&self.inner);
+                let open = running.kill(&self.inner);
+                self.inner.book(Exit { pod: entry.name, version: entry.version, open, killed: true });
             }
         }
     }
@@ -188,10 +237,13 @@ impl Inner {
     /// Lets Prometheus scrape a pod.
     pub fn add_target(&self, pod: &Pod, address: &str) {
         let mut labels = json!({ "namespace": pod.namespace(), "pod": pod.name_any() });
-        if let Some(slot) = pod.labels().get("pilothouse.dev/slot") {
+        // As the relabelling that `init` prints: a pod of the application that says no slot yet is slot a's.
+        let plain = || pod.labels().get("app").filter(|app| *app == APP).map(|_| "a".to_owned());
+        if let Some(slot) = pod.labels().get("pilothouse.dev/slot").cloned().or_else(plain) {
             labels["slot"] = json!(slot);
         }
-        lock(&self.targets).insert(pod.name_any(), json!({ "targets": [address], "labels": labels }));
+        let target = json!({ "targets": [address], "labels": labels, "version": pod::version(pod) });
+        lock(&self.targets).insert(pod.name_any(), target);
         self.write_targets_or_note();
     }
 
@@ -223,7 +275,13 @@ impl Inner {
     /// Prometheus must never read half a file.
     fn write_targets(&self) -> Result<()> {
         let targets = lock(&self.targets);
-        let all: Vec<&Value> = targets.values().collect();
+        let hidden = lock(&self.hidden);
+        let is_shown = |target: &&Value| target["version"].as_str().is_none_or(|version| !hidden.contains(version));
+        let all: Vec<Value> = targets
+            .values()
+            .filter(is_shown)
+            .map(|target| json!({ "targets": target["targets"], "labels": target["labels"] }))
+            .collect();
         let fresh = self.run.join("targets.json.new");
         std::fs::write(&fresh, serde_json::to_vec(&all)?)?;
         std::fs::rename(fresh, self.run.join("targets.json"))?;

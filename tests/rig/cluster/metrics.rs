@@ -35,10 +35,23 @@ impl Kind {
     }
 }
 
+/// What is wrong with a pod's metrics, while its work goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// They are answered by this status.
+    Status(u16),
+    /// Series whose text begins so are not exported.
+    Without(&'static str),
+}
+
 /// The counters of one pod.
 #[derive(Default)]
 pub struct Metrics {
     counts: Mutex<Counts>,
+    fault: Mutex<Fault>,
 }
 
 #[derive(Default)]
@@ -74,8 +87,26 @@ impl Metrics {
         self.counts().open.len()
     }
 
-    /// Prints everything in the text format of Prometheus.
-    pub fn text(&self) -> String {
+    /// Breaks the export, or mends it.
+    pub fn set_fault(&self, fault: Fault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Returns what a scrape gets: a status, and everything that is exported in the text format of Prometheus.
+    pub fn scrape(&self) -> (u16, String) {
+        let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            Fault::None => (200, self.text()),
+            Fault::Status(status) => (status, String::new()),
+            Fault::Without(series) => {
+                let text = self.text();
+                let exported = text.split_inclusive('\n').filter(|line| !line.starts_with(series));
+                (200, exported.collect())
+            }
+        }
+    }
+
+    fn text(&self) -> String {
         let counts = self.counts();
         let mut out = String::new();
         out.push_str("# TYPE app_requests_started_total counter\n");

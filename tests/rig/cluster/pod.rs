@@ -43,6 +43,14 @@ impl Running {
         }
     }
 
+    /// The application, where it is one.
+    pub fn app(&self) -> Option<Arc<App>> {
+        match self {
+            Self::App(app) => Some(app.clone()),
+            Self::Program(_) | Self::Nothing => None,
+        }
+    }
+
     async fn terminate(&self, inner: &Inner, grace: Duration) -> usize {
         match self {
             Self::App(app) => app.terminate(grace).await,
@@ -103,6 +111,11 @@ pub async fn remove(inner: &Inner, pod: &Pod) {
     }
 }
 
+/// The version a pod runs.
+pub fn version(pod: &Pod) -> String {
+    pod.labels().get("app.kubernetes.io/version").cloned().unwrap_or_default()
+}
+
 async fn start(inner: &Arc<Inner>, pod: &Pod, ip: IpAddr) -> Result<Running> {
     if envoy::is_proxy(pod) {
         return Ok(Running::Program(envoy::start(inner, pod).await?));
@@ -114,10 +127,6 @@ async fn start(inner: &Arc<Inner>, pod: &Pod, ip: IpAddr) -> Result<Running> {
     let manners =
         Manners { graceful: !annotation("rig/sigterm", "abrupt"), reconnect: annotation("rig/sockets", "reconnect") };
     Ok(Running::App(Arc::new(App::start(ip, &version(pod), manners).await?)))
-}
-
-fn version(pod: &Pod) -> String {
-    pod.labels().get("app.kubernetes.io/version").cloned().unwrap_or_default()
 }
 
 fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {

@@ -1,0 +1,117 @@
+//! What every screen but the main one has around its middle: header above; order, way out, keys and advice below.
+
+use crate::core::Action;
+use crate::ui::paint::{Piece, Row, put};
+use crate::ui::panel::{footer, header, order};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// From this height on, the way out has its own row and the advice two.
+const ROOMY: u16 = 30;
+
+/// What the console has to say below the middle.
+#[derive(Clone, Copy, Default)]
+pub(in crate::ui) struct Said<'a> {
+    /// What was just said to the person.
+    pub text: Option<&'a str>,
+    /// Whether the last order is still worth its rows.
+    pub order: bool,
+}
+
+/// Draws header and bottom, with `rows` of the screen's own above the keys; returns the area between.
+pub(in crate::ui) fn around(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Said<'_>,
+    keys: &[Action],
+    rows: Vec<Row>,
+) -> Rect {
+    let typing = footer::keys(scene, area.width, keys, said.text);
+    around_with(scene, buf, area, said, typing, rows)
+}
+
+/// Draws header and bottom with a last row of the screen's own instead of the keys.
+pub(in crate::ui) fn around_with(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Said<'_>,
+    last: Row,
+    rows: Vec<Row>,
+) -> Rect {
+    let top = header::height(scene, area.height);
+    header::draw(scene, buf, Rect { height: top, ..area });
+    let mut bottom = if said.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    bottom.extend(rows);
+    if area.height >= ROOMY {
+        bottom.push(footer::way_out(scene, area.width));
+    }
+    bottom.push(last);
+    // On a roomy screen two rows are kept for the advice, so that the list above does not jump.
+    let advice_rows = if area.height >= ROOMY { 2 } else { 1 };
+    let mut advice = footer::advice(scene, area.width, advice_rows);
+    advice.resize(advice_rows, Row::default());
+    bottom.extend(advice);
+    let room = usize::from(area.height - top);
+    // On the smallest screens the keys and the advice count most.
+    let bottom = bottom.split_off(bottom.len().saturating_sub(room));
+    footer::draw_up(buf, area, &bottom);
+    Rect { y: area.y + top, height: area.height.saturating_sub(top + bottom.len() as u16), ..area }
+}
+
+/// Draws rows in a box from row `top` on; returns the rows in sight and the rows there are.
+pub(in crate::ui) fn scroll(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    title: Vec<Piece>,
+    rows: &[Row],
+    top: usize,
+) -> (usize, usize) {
+    let inside = usize::from(area.height.saturating_sub(2));
+    let top = top.min(rows.len().saturating_sub(inside));
+    let note = match rows.len() {
+        0 => String::new(),
+        all if all <= inside => String::new(),
+        all => format!("{}-{} of {all}", top + 1, (top + inside).min(all)),
+    };
+    let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
+    for (y, row) in rows.iter().skip(top).take(inside).enumerate() {
+        put(buf, inner, y as u16, row);
+    }
+    (inside, rows.len())
+}
+
+/// Splits an area into upper rows and the rest.
+pub(in crate::ui) fn split(area: Rect, rows: u16) -> (Rect, Rect) {
+    let rows = rows.min(area.height);
+    (Rect { height: rows, ..area }, Rect { y: area.y + rows, height: area.height - rows, ..area })
+}
+
+/// Splits an area into left columns and the rest.
+pub(in crate::ui) fn split_across(area: Rect, columns: u16) -> (Rect, Rect) {
+    let columns = columns.min(area.width);
+    (Rect { width: columns, ..area }, Rect { x: area.x + columns, width: area.width - columns, ..area })
+}
+
+/// Splits an area into two halves side by side.
+pub(in crate::ui) fn halves(area: Rect) -> (Rect, Rect) {
+    split_across(area, area.width / 2)
+}
+
+/// Writes a label and a text, broken into as many rows as it needs.
+pub(in crate::ui) fn labelled(scene: &Scene, label: &str, text: &str, role: Option<Role>, width: u16) -> Vec<Row> {
+    const LABEL: usize = 12;
+    let lines = scene.ink.wrap(text, usize::from(width).saturating_sub(LABEL + 2).max(8));
+    let row = |(i, line): (usize, &String)| {
+        let label = if i == 0 { label } else { "" };
+        Row::from(vec![
+            scene.ink.role(Role::Dim, &format!(" {} ", scene.ink.left(label, LABEL))),
+            scene.ink.maybe(role, line),
+        ])
+    };
+    lines.iter().enumerate().map(row).collect()
+}

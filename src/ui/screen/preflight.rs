@@ -1,0 +1,100 @@
+//! Preflight: everything that speaks against a start, may hurt, or is worth knowing, by weight.
+
+use super::frame::{self, Said};
+use crate::core::Action;
+use crate::model::{Finding, Level};
+use crate::ui::paint::{Piece, Row};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const KEYS: &[Action] = &[
+    Action::Hold,
+    Action::Menu,
+    Action::Rollback,
+    Action::Start,
+    Action::Plan,
+    Action::Copy,
+    Action::Back,
+    Action::Help,
+    Action::Quit,
+];
+
+/// Draws the screen; returns the rows in sight of its text and the rows there are.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
+    let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
+    let rows = rows(scene, usize::from(body.width.saturating_sub(2)));
+    frame::scroll(scene, buf, body, title(scene), &rows, top)
+}
+
+/// Writes every finding as one text, for the clipboard.
+pub(in crate::ui) fn as_text(findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(|finding| format!("{}: {} ({})", word(finding.level), finding.text, finding.check))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn title(scene: &Scene) -> Vec<Piece> {
+    let count = |level: Level| scene.view.findings.iter().filter(|f| f.level == level).count();
+    let (against, look, know) = (count(Level::Refuse), count(Level::Warn), count(Level::Note));
+    let mut pieces = vec![scene.ink.text("preflight   ")];
+    pieces.push(match against {
+        0 => scene.ink.role(Role::Ok, "nothing against a start"),
+        n => scene.ink.role(Role::Bad, &format!("{n} against a start")),
+    });
+    if look > 0 {
+        pieces.push(scene.ink.role(Role::Warn, &format!("   {look} to look at")));
+    }
+    if know > 0 {
+        pieces.push(scene.ink.role(Role::Dim, &format!("   {know} to know")));
+    }
+    pieces
+}
+
+fn rows(scene: &Scene, width: usize) -> Vec<Row> {
+    let mut findings: Vec<&Finding> = scene.view.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    if findings.is_empty() {
+        let text = "No check has found anything. A start looks again, at everything, before it writes.";
+        return scene
+            .ink
+            .wrap(text, width.saturating_sub(2))
+            .iter()
+            .map(|row| Row::from(scene.ink.text(&format!(" {row}"))))
+            .collect();
+    }
+    let mut rows = Vec::new();
+    let mut last = None;
+    for finding in findings {
+        if last != Some(finding.level) {
+            if last.is_some() {
+                rows.push(Row::default());
+            }
+            rows.push(Row::from(scene.ink.bold(&format!(" {}", word(finding.level)))));
+            last = Some(finding.level);
+        }
+        let role = match finding.level {
+            Level::Refuse => Role::Bad,
+            Level::Warn => Role::Warn,
+            Level::Note => Role::Dim,
+        };
+        for (i, text) in scene.ink.wrap(&finding.text, width.saturating_sub(5)).iter().enumerate() {
+            let sign = if i == 0 { scene.ink.glyph(role) } else { " " };
+            rows.push(Row::from(vec![scene.ink.role(role, &format!("  {sign} ")), scene.ink.text(text)]));
+        }
+        let check = scene.ink.fit(&finding.check, width.saturating_sub(4));
+        rows.push(Row::from(scene.ink.role(Role::Dim, &format!("    {check}"))));
+    }
+    rows
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Refuse => "against a start",
+        Level::Warn => "to look at",
+        Level::Note => "to know",
+    }
+}

@@ -1,0 +1,132 @@
+//! One ring: its waves, who is in them, its approval, and how its customers fare on both versions.
+
+use super::frame::{self, Said, labelled, split};
+use super::graphs;
+use crate::core::{Action, CustomerRow, RingCloseup, RingRow, WaveRow};
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row};
+use crate::ui::panel::customers::{Columns, heading, line};
+use crate::ui::panel::rings::want_and_now;
+use crate::ui::scene::{Scene, verdict_role};
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const KEYS: &[Action] = &[
+    Action::Hold,
+    Action::Menu,
+    Action::Rollback,
+    Action::Open,
+    Action::NextPanel,
+    Action::Back,
+    Action::Help,
+    Action::Quit,
+];
+
+/// Draws the screen; returns the rows in sight of its text and the rows there are.
+pub(in crate::ui) fn draw(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Said<'_>,
+    name: &str,
+    closeup: Option<&RingCloseup>,
+    top: usize,
+) -> (usize, usize) {
+    let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
+    let row = scene.view.rings.iter().find(|ring| ring.name == name);
+    let (Some(row), Some(closeup)) = (row, closeup) else {
+        let text = format!(" there is no ring {name} in this plan");
+        let text = scene.ink.fit(&text, usize::from(body.width.saturating_sub(2)));
+        let rows = [Row::from(scene.ink.role(Role::Warn, &text))];
+        return frame::scroll(scene, buf, body, vec![scene.ink.text("ring")], &rows, 0);
+    };
+    // Where there is little room, who is in the ring says more than its curves.
+    let charts = if body.height >= 26 { (body.height / 3).max(8) } else { 0 };
+    let rows_of_wave = if charts > 0 { 2 } else { 1 };
+    let text = text(scene, row, closeup, body.width.saturating_sub(2), rows_of_wave);
+    let customers = customers(scene, name, body.width.saturating_sub(2));
+    let (head, rest) = split(body, (text.len() as u16 + 2).min(body.height - charts));
+    let (middle, last) = split(rest, charts.min(rest.height));
+    frame::scroll(scene, buf, head, title(scene, row), &text, 0);
+    if middle.height >= 4 {
+        graphs::pair(scene, buf, middle, &closeup.errors, &closeup.rates);
+    }
+    if last.height < 3 {
+        return (0, 0);
+    }
+    let title = vec![scene.ink.text(&format!("customers of {name}   ({}: as a list)", scene.key(Action::Open)))];
+    frame::scroll(scene, buf, last, title, &customers, top)
+}
+
+fn title(scene: &Scene, row: &RingRow) -> Vec<Piece> {
+    let mut pieces = vec![scene.ink.text("ring "), scene.ink.bold(&row.name)];
+    if row.is_current {
+        pieces.push(scene.ink.role(Role::Dim, "  moves now or moved last"));
+    }
+    pieces
+}
+
+fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of_wave: usize) -> Vec<Row> {
+    let (want, now) = want_and_now(row);
+    let differs = want != now;
+    let count = match (row.unlisted, row.now) {
+        (true, _) => "everybody who is in no customer list".to_owned(),
+        (false, None) => format!("{} of {} customers on the new version", num::UNKNOWN, row.of),
+        (false, Some(on_new)) => format!("{on_new} of {} customers on the new version", row.of),
+    };
+    let mut rows =
+        labelled(scene, "want / now", &format!("{want} / {now} · {count}"), differs.then_some(Role::Warn), width);
+    let traffic = format!(
+        "{} req/s · errors new {} old {} · {} open on the version that is left",
+        num::rate(row.rps),
+        num::percent(row.errors_new, num::NOTHING),
+        num::percent(row.errors_old, num::NOTHING),
+        if scene.view.drain.side.is_some() { num::count(row.inflight_left) } else { num::NOTHING.to_owned() },
+    );
+    rows.extend(labelled(scene, "traffic", &traffic, None, width));
+    let approval = match (closeup.needs_approval, &closeup.approved) {
+        (false, _) => "no approval needed".to_owned(),
+        (true, None) => "needs an approval before it moves".to_owned(),
+        (true, Some((by, at))) => format!("approved by {by} at {}", scene.clock.time(Some(*at))),
+    };
+    let waits = closeup.needs_approval && closeup.approved.is_none() && row.waves.0 < row.waves.1;
+    let state = format!("{} · bakes {} · {approval}", row.state, num::span(closeup.bake));
+    rows.extend(labelled(scene, "state", &state, waits.then_some(Role::Warn), width));
+    if row.is_current {
+        rows.extend(labelled(scene, "gates", row.verdict.word(), verdict_role(&row.verdict), width));
+    }
+    for wave in &closeup.waves {
+        let (text, role) = in_words(scene, wave, row.unlisted);
+        rows.extend(
+            labelled(scene, &format!("wave {}", wave.number), &text, role, width).into_iter().take(rows_of_wave),
+        );
+    }
+    rows
+}
+
+fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool) -> (String, Option<Role>) {
+    let at = wave.at.map(|at| format!(" since {}", scene.clock.short(Some(at)))).unwrap_or_default();
+    let silent = wave.silent.map(|silent| format!(", {silent} silent")).unwrap_or_default();
+    let who = match (unlisted, wave.customers.len()) {
+        (true, _) => "everybody else".to_owned(),
+        (false, 1) => format!("1 customer: {}", wave.customers[0]),
+        (false, n) => format!("{n} customers: {}", wave.customers.join(", ")),
+    };
+    let role = match wave.state.as_str() {
+        "new" => Some(Role::New),
+        "moving" => Some(Role::Drain),
+        "back" => Some(Role::Old),
+        _ => None,
+    };
+    (format!("{}{at}{silent} · {who}", wave.state), role)
+}
+
+fn customers(scene: &Scene, ring: &str, width: u16) -> Vec<Row> {
+    let members: Vec<&CustomerRow> = scene.view.customers.iter().filter(|row| row.ring == ring).collect();
+    if members.is_empty() {
+        return vec![Row::from(scene.ink.role(Role::Dim, " nobody is named here: they are in no list"))];
+    }
+    let columns = Columns::of(width, true);
+    std::iter::once(heading(scene, &columns)).chain(members.iter().map(|row| line(scene, row, &columns))).collect()
+}
