@@ -124,9 +124,12 @@ fn samples_from_before_an_outage_prove_no_drain() {
 
 #[test]
 fn a_source_that_does_not_say_which_scrapes_worked_proves_no_drain() {
-    let mut bed = Bed::new();
+    let (mut bed, gone) = promoted();
+    bed.desks[gone].alive = false;
+    bed.pass(20);
     bed.ill.no_up = true;
-    let (mut bed, desk) = super::tests::promoted_on(bed);
+    let desk = bed.open_desk("kim");
+    bed.pass(2);
     bed.order(desk, Command::Finish);
     bed.pass(12);
     assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));
