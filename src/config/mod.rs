@@ -126,7 +126,8 @@ fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfi
     for warning in keymap.warnings() {
         tracing::warn!("keymap: {warning}");
     }
-    let look = Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc", kiosk: None, privacy: false };
+    let look =
+        Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc", kiosk: None, privacy: false };
     let metrics_url = wanted.metrics_url.clone().or_else(|| file.metrics_url.clone());
     let auth = file.metrics_auth.clone().unwrap_or(Authentication::None);
     let settings = Settings {

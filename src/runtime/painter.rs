@@ -36,7 +36,13 @@ impl Painter {
     pub fn new(screen: Screen) -> io::Result<Self> {
         let (width, height) = screen.size;
         let backend = FrameBackend::new(Size { width, height });
-        Ok(Self { terminal: Terminal::new(backend)?, beside: Vec::new(), out: Some(screen.out), is_whole: false, flight: None })
+        Ok(Self {
+            terminal: Terminal::new(backend)?,
+            beside: Vec::new(),
+            out: Some(screen.out),
+            is_whole: false,
+            flight: None,
+        })
     }
 
     /// Tells whether the last frame has been written.

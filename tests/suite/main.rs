@@ -4,6 +4,7 @@ mod cli;
 mod docs;
 mod gateway;
 mod glass;
+mod hostile;
 mod journey;
 #[path = "../robot/mod.rs"]
 mod robot;
