@@ -76,7 +76,9 @@ fn rbac(names: &RbacNames) -> Vec<Value> {
         cluster_role(),
     ];
     if let Some((service, namespace)) = &names.metrics {
-        objects.push(role("pilothouse-metrics", namespace, vec![rule("", &["services/proxy"], &["get"], &[service])]));
+        // The proxy is asked for the full name, and a right is given for exactly the name that is asked for.
+        let full = if service.split(':').count() == 2 { format!("http:{service}") } else { service.clone() };
+        objects.push(role("pilothouse-metrics", namespace, vec![rule("", &["services/proxy"], &["get"], &[&full])]));
     }
     objects
 }
@@ -174,6 +176,16 @@ mod tests {
             ("keda.sh", "scaledobjects"),
         ] {
             assert!(granted(group, plural), "{plural}");
+        }
+    }
+
+    #[test]
+    fn the_right_to_the_metrics_service_is_for_the_name_that_is_asked_for() {
+        for (given, full) in [("prometheus:9090", "http:prometheus:9090"), ("https:p:web", "https:p:web")] {
+            let names = RbacNames { metrics: Some((given.into(), "monitoring".into())), ..RbacNames::default() };
+            let objects = rbac(&names);
+            let role = objects.iter().find(|o| o["metadata"]["name"] == "pilothouse-metrics").expect("role");
+            assert_eq!(role["rules"][0]["resourceNames"], json!([full]));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The custom resources as they stand in the cluster, and their checked form.
 
+mod adopt;
 mod check;
 mod keeper;
 mod manifests;
@@ -7,6 +8,7 @@ mod plan;
 mod providers;
 mod release;
 
+pub use adopt::{ADOPT_KINDS, Adopt, AdoptFile, AdoptKind, Adoption, Found, adopt, metrics_services};
 pub use check::{check_plan, profile_names};
 pub use keeper::{KEEPER_LABEL, is_keeper, keeper_route, keeps};
 pub use manifests::{RbacNames, crds, manifests};

@@ -74,6 +74,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
     Status(StatusArgs),
+    /// Look at everything a release needs, from the terminal to the metrics, and name the first missing step.
+    Doctor(DoctorArgs),
     /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
     Start(StartArgs),
     /// Move the next wave of customers to the new version.
@@ -110,6 +112,13 @@ pub enum Verb {
         /// The verb; the program when absent.
         verb: Option<String>,
     },
+    /// Print the files that adopt today's Deployment, Service and HTTPRoute; changes nothing.
+    ///
+    /// Reads the namespace with GET alone and prints, in the order in which they are applied: custom resources and rights,
+    /// slot b (a copy that nothing of slot a selects), the patch of the route, customers, the plan, what the application
+    /// has to export, and what GitOps tools must leave alone; then what could not be decided. --plan names the plan
+    /// (else it is called as the Deployment), --metrics-url its metrics source.
+    Init(InitArgs),
 }
 
 /// What can be done with the configuration.
@@ -173,9 +182,40 @@ pub struct DemoArgs {
     pub serve: bool,
 }
 
+/// What `init` takes.
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    /// The Deployment that serves today; it stays untouched as slot a.
+    #[arg(long, value_name = "NAME")]
+    pub deployment: String,
+    /// Its Service.
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// The team's own HTTPRoute.
+    #[arg(long, value_name = "NAME")]
+    pub route: String,
+    /// The request header that names the customer.
+    #[arg(long, value_name = "HEADER")]
+    pub header: String,
+    /// A list of customers that exists already: YAML, a list of {id, name, tier, region, labels}.
+    #[arg(long, value_name = "FILE")]
+    pub customers: Option<PathBuf>,
+    /// Write the files into this folder instead of printing them; none is overwritten.
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
 /// What `status` takes.
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
+    /// For people or for programs.
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// What `doctor` takes.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
     /// For people or for programs.
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     pub output: Format,

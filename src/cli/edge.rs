@@ -1,10 +1,13 @@
 //! Where the program begins and ends: runtime, logs, last words, exit code.
 
 use super::args::{
-    Cli, ConfigVerb, FinishArgs, Format, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs, StatusArgs, Verb,
+    Cli, ConfigVerb, FinishArgs, Format, InitArgs, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs,
+    StatusArgs, Verb,
 };
 use super::code::{self, Code, Failure};
-use super::{Answers, Demo, break_glass, carry_out, keymap, machine, manifests, open, pages, serve, status};
+use super::{
+    Answers, Demo, break_glass, carry_out, doctor, init, keymap, machine, manifests, open, pages, serve, status,
+};
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
 use crate::core::{Command, Setup, View};
@@ -12,7 +15,7 @@ use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
 use crate::ui::{RoundTrip, Safe, Ui};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,13 +54,19 @@ fn start(cli: Cli, wanted: &Wanted) -> Result<Code, Failure> {
     if let Some(text) = printed(&cli, wanted) {
         return print(&text?).map(|()| Code::Ok);
     }
-    let settings = config::load(wanted, &machine::surroundings()).map_err(wrong_configuration)?;
+    let is_doctor = matches!(cli.verb, Some(Verb::Doctor(_)));
+    let (settings, mistakes) = match config::load(wanted, &machine::surroundings()) {
+        Ok(settings) => (settings, Vec::new()),
+        // What is wrong with the files is a part of what doctor tells.
+        Err(mistakes) if is_doctor => (doctor::without_files(wanted).map_err(wrong_configuration)?, mistakes),
+        Err(mistakes) => return Err(wrong_configuration(mistakes)),
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Code::Fault, format!("start the runtime: {error}")))?;
-    let result = tokio.block_on(dispatch(cli, settings));
+    let result = tokio.block_on(dispatch(cli, settings, mistakes));
     if let Err(failure) = &result {
         tracing::warn!(code = failure.code as u8, "{failure}");
     }
@@ -85,7 +94,7 @@ fn wrong_configuration(findings: Vec<Finding>) -> Failure {
     Failure::new(Code::Configuration, lines.join("\n"))
 }
 
-async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
+async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Result<Code, Failure> {
     match cli.verb {
         None => console(settings, false).await,
         Some(Verb::Watch(args)) => {
@@ -102,6 +111,14 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
             let demo = Demo::start(&scenario, (machine::clock())())?;
             let (setup, links) = demo.console(machine::person(), machine::session()?, false);
             show(setup, links, demo.clock(), settings).await
+        }
+        Some(Verb::Doctor(args)) => {
+            let report = doctor::run(&settings, mistakes, &signals()?).await?;
+            print(&match args.output {
+                Format::Text => report.text(),
+                Format::Json => written(&report)?,
+            })?;
+            Ok(report.code())
         }
         Some(Verb::Status(args)) => look(&settings, &args).await,
         Some(Verb::Start(args)) => {
@@ -133,6 +150,7 @@ async fn dispatch(cli: Cli, settings: Settings) -> Result<Code, Failure> {
         Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
             Ok(Code::Ok)
         }
+        Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
 
@@ -178,12 +196,14 @@ async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
     let view: View = engine.view();
     let output = match args.output {
         Format::Text => status::text(&view),
-        Format::Json => {
-            status::json(&view).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))?
-        }
+        Format::Json => written(&view)?,
     };
     print(&output)?;
     Ok(code::of_state(&view, is_complete))
+}
+
+fn written<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
+    status::json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
 }
 
 async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {
@@ -201,6 +221,19 @@ async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<
 /// Adds where the release stands to what went wrong.
 fn with_state(failure: Failure, view: &View) -> Failure {
     Failure { text: format!("{}\n{}", failure.text, runtime::state_in_words(view)), ..failure }
+}
+
+async fn adoption(settings: &Settings, args: &InitArgs) -> Result<Code, Failure> {
+    let client = open::looking(settings).await?;
+    let url = settings.metrics.as_ref().map(|(url, _)| url.clone());
+    let ask = init::wanted(args, client.namespace(), settings.plan.clone(), url)?;
+    let adoption = init::init(&client, &ask).await?;
+    let text = match &args.output {
+        Some(folder) => init::write(&adoption, folder)?,
+        None => init::stream(&adoption),
+    };
+    let text = if io::stdout().is_terminal() { init::for_terminal(&text) } else { text };
+    print(&text).map(|()| Code::Ok)
 }
 
 fn signals() -> Result<tokio_util::sync::CancellationToken, Failure> {

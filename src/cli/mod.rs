@@ -3,8 +3,10 @@
 mod args;
 mod code;
 mod demo;
+mod doctor;
 mod edge;
 mod glass;
+mod init;
 mod keymap;
 mod machine;
 mod manifests;
@@ -14,10 +16,12 @@ mod serve;
 mod status;
 mod verb;
 
-pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, KeymapVerb, LookArgs, Verb};
+pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, InitArgs, KeymapVerb, LookArgs, Verb};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
+pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
 pub use edge::main;
 pub use glass::break_glass;
+pub use init::{init, stream};
 pub use status::{json, text};
 pub use verb::{Answers, carry_out};

@@ -27,6 +27,11 @@ pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Res
     Ok((setup, Arc::new(Wired::new(read, drive, settings.metrics.clone(), clock.clone()))))
 }
 
+/// Builds the client that cannot change anything, alone.
+pub(super) async fn looking(settings: &Settings) -> Result<ReadClient, Failure> {
+    reach(settings).await?.read_client().map_err(|error| failure(&error))
+}
+
 /// Builds the two clients alone.
 pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveClient), Failure> {
     let connected = reach(settings).await?;
@@ -35,7 +40,8 @@ pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveCli
     Ok((read, drive))
 }
 
-async fn reach(settings: &Settings) -> Result<Connected, Failure> {
+/// Reads the kubeconfig and picks the cluster; sends nothing.
+pub(super) async fn reach(settings: &Settings) -> Result<Connected, Failure> {
     let target = Target {
         context: settings.context.clone(),
         namespace: settings.namespace.clone(),

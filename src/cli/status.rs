@@ -2,6 +2,7 @@
 
 use crate::core::{RingRow, View};
 use crate::ui::Safe;
+use serde::Serialize;
 
 /// Writes where the release stands, for people; no line can do anything to a terminal.
 pub fn text(view: &View) -> String {
@@ -9,11 +10,11 @@ pub fn text(view: &View) -> String {
     lines.map(|line| format!("{}\n", Safe::new(&line))).collect()
 }
 
-/// Writes everything the screens know as one JSON object in plain ASCII.
+/// Writes everything the screens know, or another report, as one JSON object in plain ASCII.
 ///
 /// # Errors
-/// Fails only if the view cannot be written as JSON.
-pub fn json(view: &View) -> Result<String, serde_json::Error> {
+/// Fails only if it cannot be written as JSON.
+pub fn json<T: Serialize>(view: &T) -> Result<String, serde_json::Error> {
     let mut ascii = String::new();
     for c in serde_json::to_string_pretty(view)?.chars() {
         if matches!(c, ' '..='~' | '\n') {

@@ -2,7 +2,7 @@
 
 use super::code::{Code, Failure};
 use crate::core::{Command, Confirm, Fact, Mode, Preview};
-use crate::model::{Refusal, Span};
+use crate::model::{Level, Refusal, Span};
 use crate::runtime::{Engine, VerbEnd, await_picture, drive};
 use crate::ui::Safe;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
-const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey."];
+const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
 
 /// How old the survey of Gateways and policies may be when a release starts.
 const SURVEY: Span = Span::seconds(30);
@@ -46,12 +46,21 @@ pub async fn carry_out(
         take_over(engine, reason, stop, out).await?;
     }
     let (command, preview) = settled(engine, command, stop).await;
+    say_findings(engine, &command, out);
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
     confirm(engine, &command, &preview, answers, stop).await?;
     let mark = (preview.confirm != Confirm::AtOnce).then_some(preview.mark);
     ended(drive(engine, command, mark, stop, out).await)
+}
+
+/// Says what does not refuse a start and should be known before it; refusals are the verb's own last words.
+fn say_findings(engine: &Engine, command: &Command, out: &mut (dyn Write + Send)) {
+    for finding in engine.findings(command).iter().filter(|finding| finding.level != Level::Refuse) {
+        // A reader that went away does not stop the order.
+        let _ = writeln!(out, "{}", Safe::new(&finding.to_string()));
+    }
 }
 
 /// Looks until nothing speaks against the order, or something that more looking will not change.
@@ -64,7 +73,11 @@ async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken
         }
         let preview = engine.preview(&command);
         let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
-        let is_final = preview.refusals.is_empty() || !preview.refusals.iter().all(may_change);
+        let is_final = match command {
+            // All of them are said at once, so the last one is waited for.
+            Command::Start { .. } => !preview.refusals.iter().any(may_change),
+            _ => preview.refusals.is_empty() || !preview.refusals.iter().all(may_change),
+        };
         if is_final && engine.has_heard_all() {
             return (command, preview);
         }

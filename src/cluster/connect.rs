@@ -2,6 +2,7 @@
 
 use super::client::{DriveClient, ReadClient};
 use super::read_only::ReadOnly;
+use super::rights::ReviewClient;
 use super::wire::reason;
 use kube::Config;
 use kube::client::ClientBuilder;
@@ -126,6 +127,15 @@ impl Connected {
     pub fn drive_client(&self) -> Result<DriveClient, ConnectError> {
         let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
         Ok(DriveClient::from_client(builder.build(), &self.namespace))
+    }
+
+    /// Builds the client that can only ask what we may do. The rest is as for [`Connected::read_client`].
+    ///
+    /// # Errors
+    /// Says why no client can be made.
+    pub fn review_client(&self) -> Result<ReviewClient, ConnectError> {
+        let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
+        Ok(ReviewClient::from_client(builder.build(), &self.namespace))
     }
 
     /// Logs in once with the terminal at hand: a later refresh must not prompt into the screen, and finds what this

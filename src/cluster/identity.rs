@@ -2,12 +2,16 @@
 
 use super::client::DriveClient;
 use super::wire;
-use crate::core::Identity;
+use crate::core::{Identity, Right};
 use crate::model::ResourceKind;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Where one asks who one is.
+pub(super) const SELF_REVIEWS: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+/// Where one asks what one may do.
+pub(super) const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// How long each of the questions may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -21,13 +25,14 @@ const NEEDED: [(ResourceKind, &str); 3] =
 /// are "not asked". What the server does not answer stays unknown, too.
 pub async fn identity(client: Option<&DriveClient>) -> Identity {
     let Some(client) = client else { return Identity::default() };
-    let (user, may_write) = tokio::join!(user(client), may_write(client));
+    let (user, may_write) = tokio::join!(user(client.client()), may_write(client));
     Identity { user: user.unwrap_or_default(), may_write }
 }
 
-async fn user(client: &DriveClient) -> Option<String> {
+/// Asks for the name by which the API server knows us.
+pub(super) async fn user(client: &kube::Client) -> Option<String> {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-    let answer = review_of(client, "/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await?;
+    let answer = review_of(client, SELF_REVIEWS, &review).await?;
     Some(answer["status"]["userInfo"]["username"].as_str()?.to_owned())
 }
 
@@ -40,24 +45,34 @@ async fn may_write(client: &DriveClient) -> Option<bool> {
     answers.iter().all(|answer| *answer == Some(true)).then_some(true)
 }
 
-async fn may_patch(client: &DriveClient, kind: ResourceKind, subresource: &str) -> Option<bool> {
-    let (group, version, plural) = kind.path();
+async fn may_patch(client: &DriveClient, kind: ResourceKind, subresource: &'static str) -> Option<bool> {
+    let right = Right { verb: "patch", kind, subresource, name: String::new() };
+    is_allowed(client.client(), client.namespace(), &right).await
+}
+
+/// Asks whether we may do one thing; `None` = the server did not say.
+pub(super) async fn is_allowed(client: &kube::Client, namespace: &str, right: &Right) -> Option<bool> {
+    let (group, version, plural) = right.kind.path();
+    let mut asked = json!({
+        "namespace": namespace, "verb": right.verb,
+        "group": group, "version": version, "resource": plural, "subresource": right.subresource,
+    });
+    if !right.name.is_empty() {
+        asked["name"] = json!(right.name);
+    }
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": { "resourceAttributes": {
-            "namespace": client.namespace(), "verb": "patch",
-            "group": group, "version": version, "resource": plural, "subresource": subresource,
-        } },
+        "spec": { "resourceAttributes": asked },
     });
-    let answer = review_of(client, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).await?;
+    let answer = review_of(client, ACCESS_REVIEWS, &review).await?;
     answer["status"]["allowed"].as_bool()
 }
 
-async fn review_of(client: &DriveClient, path: &str, review: &Value) -> Option<Value> {
+async fn review_of(client: &kube::Client, path: &str, review: &Value) -> Option<Value> {
     let body = serde_json::to_vec(review).ok()?;
     let request = wire::request(Method::POST, path, "application/json", body).ok()?;
-    match wire::call(client.client(), request, DEADLINE).await {
+    match wire::call(client, request, DEADLINE).await {
         Ok(answer) if answer.is_success() => answer.json(),
         Ok(answer) => {
             tracing::warn!(path, refused = %answer.rejection(), "the API server does not say who we are");

@@ -2,23 +2,29 @@
 //!
 //! Every call has a deadline of its own on tokio's clock, so that a paused clock in a test moves them, too.
 
+mod browse;
 mod client;
 mod connect;
 mod follow;
 mod identity;
+mod probe;
 mod read;
 mod read_only;
+mod rights;
 mod stream;
 mod survey;
 mod watch;
 mod wire;
 mod write;
 
+pub use browse::{Browsed, Wanted, browse};
 pub use client::{DriveClient, ReadClient};
 pub use connect::{ConnectError, Connected, Target, connect};
 pub use identity::identity;
+pub use probe::{Probe, probe};
 pub use read::read;
 pub use read_only::{ReadOnly, Refused};
+pub use rights::{NoReview, ReviewClient, rights};
 pub use survey::survey;
 pub use watch::{WatchSpec, Watches, watch};
 pub use write::write;

@@ -50,9 +50,12 @@ type Groups = BTreeMap<String, Vec<String>>;
 /// A kind of policy to look for: group, plural and kind.
 type Kind = (String, String, String);
 
-struct Reader<'a> {
-    client: &'a ReadClient,
-    end: Instant,
+/// Asks one thing after the other until its time is over.
+pub(super) struct Reader<'a> {
+    /// Asks.
+    pub client: &'a ReadClient,
+    /// When its time is over.
+    pub end: Instant,
 }
 
 impl Reader<'_> {
@@ -174,7 +177,8 @@ impl Reader<'_> {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer<Value> {
+    /// Reads any path.
+    pub async fn get(&self, path: &str) -> Answer<Value> {
         let request = match wire::request(Method::GET, path, "", Vec::new()) {
             Ok(request) => request,
             Err(why) => return Answer::Failed(why),

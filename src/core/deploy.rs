@@ -1,7 +1,7 @@
 //! Fenced changes of a slot's Deployment, as JSON Patches.
 
-use crate::model::{Version, resource_version, uid_of};
-use crate::routing::{FENCE, VERSION_LABEL};
+use crate::model::{Slot, Version, label_of, resource_version, uid_of};
+use crate::routing::{FENCE, SLOT_LABEL, VERSION_LABEL};
 use serde_json::{Value, json};
 
 /// What is changed.
@@ -11,6 +11,8 @@ pub struct DeploymentEdit {
     pub image: Option<(String, String)>,
     /// The version label of the Deployment and of its pod template.
     pub version: Option<Version>,
+    /// The slot, for a pod template that does not say it yet; a selector is never touched.
+    pub slot: Option<Slot>,
     /// The number of replicas.
     pub replicas: Option<u32>,
 }
@@ -43,6 +45,11 @@ pub fn deployment_patch(live: &Value, fence: Option<u64>, edit: &DeploymentEdit)
     if let Some(version) = &edit.version {
         set_entry(&mut ops, live, "/metadata/labels", VERSION_LABEL, version.as_str());
         set_entry(&mut ops, live, "/spec/template/metadata/labels", VERSION_LABEL, version.as_str());
+    }
+    if let Some(slot) = edit.slot
+        && label_of(&live["spec"]["template"], SLOT_LABEL).is_none()
+    {
+        set_entry(&mut ops, live, "/spec/template/metadata/labels", SLOT_LABEL, slot.as_str());
     }
     if let Some(replicas) = edit.replicas {
         ops.push(test("/spec/replicas", &live["spec"]["replicas"]));
@@ -103,6 +110,7 @@ mod tests {
             image: Some(("app".into(), "r/app:2".into())),
             version: Some("2".into()),
             replicas: Some(3),
+            ..DeploymentEdit::default()
         };
         let ops = deployment_patch(&live(), None, &edit).unwrap();
         let patch: json_patch::Patch = serde_json::from_value(Value::Array(ops)).unwrap();
@@ -118,6 +126,22 @@ mod tests {
         json_patch::patch(&mut after, &patch).unwrap();
         assert_eq!(fence_of(&after), Some(2));
         assert!(json_patch::patch(&mut after, &patch).is_err(), "the same touch must not pass twice");
+    }
+
+    #[test]
+    fn a_template_that_names_no_slot_gets_the_label_with_its_next_version_and_keeps_its_selector() {
+        let edit = DeploymentEdit { version: Some("2".into()), slot: Some(Slot::A), ..DeploymentEdit::default() };
+        let after = |live: &Value| {
+            let ops = deployment_patch(live, None, &edit).unwrap();
+            let mut after = live.clone();
+            let patch: json_patch::Patch = serde_json::from_value(Value::Array(ops)).unwrap();
+            json_patch::patch(&mut after, &patch).unwrap();
+            after["spec"]["template"]["metadata"]["labels"].clone()
+        };
+        assert_eq!(after(&live()), json!({ "app": "shop", VERSION_LABEL: "2", SLOT_LABEL: "a" }));
+        let mut named = live();
+        named["spec"]["template"]["metadata"]["labels"][SLOT_LABEL] = json!("b");
+        assert_eq!(after(&named)[SLOT_LABEL], "b");
     }
 
     #[test]

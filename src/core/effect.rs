@@ -26,6 +26,8 @@ pub enum Effect {
     Poll(Box<MetricsRequest>),
     /// Watch this ConfigMap for the customers, and no other.
     WatchCustomers(String),
+    /// Ask whether we may do these things; the answer is [`super::Event::Rights`].
+    Rights(Vec<super::Right>),
     /// Look at what no watch brings; the answer is [`super::Event::Survey`].
     Survey(Box<SurveyRequest>),
 }

@@ -46,6 +46,8 @@ pub enum Event {
         /// The mark of the preview it was confirmed on; `None` skips the comparison (hold).
         mark: Option<String>,
     },
+    /// The answers to a question for rights of ours.
+    Rights(Vec<super::Allowed>),
     /// The answer to a survey of ours.
     Survey(Box<Survey>),
     /// Somebody looks at what speaks against a start and wants a survey no older than this.

@@ -1,9 +1,11 @@
 //! What the metrics source has shown so far, keyed by slot and pod.
 
 mod counted;
+mod coverage;
 mod curves;
 
 pub use counted::Counted;
+pub use coverage::{Coverage, FamilySeen};
 
 use super::track::Track;
 use super::world::World;
@@ -28,6 +30,7 @@ pub struct Evidence {
     trouble: Option<String>,
     interval: Option<Span>,
     graphs: BTreeMap<(Slot, Shown), Series>,
+    coverage: Coverage,
 }
 
 /// Slot, pod, customer, and whether the requests failed.
@@ -90,6 +93,7 @@ impl Who<'_> {
 impl Evidence {
     /// Takes in a round of metrics; `interval` is the plan's scrape interval, where it says one.
     pub fn take(&mut self, batch: &Batch, interval: Option<Span>) {
+        self.coverage.take(batch);
         self.trouble = batch.families.iter().find_map(|(family, reading)| match reading {
             Reading::Partial(_) | Reading::Error(_) => reading.missing().map(|why| format!("{family:?}: {why}")),
             _ => None,
@@ -202,6 +206,16 @@ impl Evidence {
     /// Returns the age beyond which a sample is too old to act on: two intervals and 2 s.
     pub fn stale_after(&self) -> Option<Span> {
         self.interval.map(|i| Span(i.0 * 2 + std::time::Duration::from_secs(2)))
+    }
+
+    /// Returns what the last round brought.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// Returns the customers whose requests a slot's counters name, pod by pod.
+    pub fn customers(&self, slot: Slot) -> impl Iterator<Item = &CustomerId> {
+        self.of(slot).flat_map(|(_, pod)| pod.started.keys().flatten())
     }
 
     /// Says why the last round has no complete answer.

@@ -21,7 +21,17 @@ pub struct StartRequest {
     pub commit: Option<Commit>,
 }
 
+/// The check that the pipeline has deployed the version that is asked for.
+const PIPELINE_VERSION: &str = "slot.pipeline-version";
+/// What is shown while no version is named: a start of any version.
+const ANY: &str = "?";
+
 impl StartRequest {
+    /// Asks for a start of no version in particular.
+    pub fn any() -> Self {
+        Self { release: None, version: ANY.into(), image: None, commit: None }
+    }
+
     /// Reads a start command; a proposed release brings its own version and image.
     pub fn of(state: &State, command: &Command) -> Option<Self> {
         let Command::Start { release, version, image, commit } = command else { return None };
@@ -76,6 +86,19 @@ pub fn freeze(world: &World, plan: &Plan, request: &StartRequest, placeholder: S
     })
 }
 
+/// Says what speaks against this version in particular; nothing that any version shares.
+pub fn version_findings(world: &World, plan: &Plan, request: &StartRequest) -> Vec<Finding> {
+    let base = world.get(ResourceKind::HTTPRoute, &plan.component.route);
+    // Without a serving slot the routes have a finding.
+    let Some(active) = base.and_then(|base| active_slot(base, &plan.component).ok()) else { return Vec::new() };
+    let mut findings = Vec::new();
+    slot_versions(world, plan, request, active, &mut findings);
+    if request.version.as_str() == ANY {
+        findings.retain(|finding| finding.check != PIPELINE_VERSION);
+    }
+    findings
+}
+
 /// Resolves who is in which wave now.
 ///
 /// # Errors
@@ -127,11 +150,11 @@ fn slot_versions(
         // Missing Deployments are findings of the preflight.
         return None;
     };
-    let Some(version) = serving.version.clone() else {
+    let Some(version) = serving.running().map(str::to_owned) else {
         findings.push(Finding::refuse(
             "slot.no-version",
             format!(
-                "the pod template of Deployment {} has no label app.kubernetes.io/version: set it, so that the old version has a name",
+                "neither Deployment {0} nor its pod template has the label app.kubernetes.io/version, so the old version has no name: kubectl label deployment {0} app.kubernetes.io/version=VERSION, which restarts nothing",
                 pair(active)
             ),
         ));
@@ -164,7 +187,7 @@ fn new_image(
     let DeployedBy::Pilothouse { container } = &plan.deploy else {
         if resting.version.as_deref() != Some(request.version.as_str()) {
             findings.push(Finding::refuse(
-                "slot.pipeline-version",
+                PIPELINE_VERSION,
                 format!(
                     "the pipeline has put version {} into Deployment {}, not {}: let it deploy there first",
                     resting.version.as_deref().unwrap_or("without a label"),

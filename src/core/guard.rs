@@ -113,7 +113,7 @@ pub fn target_ready(scope: &Scope<'_>) -> Option<Refusal> {
     (ready < wanted).then(|| {
         let waiting = scope
             .world
-            .pods(scope.slot(Side::New))
+            .pods(scope.component(), scope.slot(Side::New))
             .find_map(|pod| pod.waiting.as_ref().map(|why| format!(", pod {}: {why}", pod.name)))
             .unwrap_or_default();
         Refusal::new("guard.ready", format!("{ready} of {wanted} pods of Service {service} are ready{waiting}"))

@@ -75,7 +75,7 @@ impl Gates {
                 requests: None,
             });
         }
-        let pods = scope.world.pods(scope.slot(Side::New));
+        let pods = scope.world.pods(scope.component(), scope.slot(Side::New));
         let starts = pods.filter_map(|pod| Some((pod.name.clone(), pod.started?))).collect();
         Some(gate::judge(one, &answer.answers, &starts, not_before, state.server_now(now)))
     }
@@ -111,7 +111,7 @@ fn asked_since(scope: &Scope<'_>) -> Option<Timestamp> {
 /// Counts the container restarts of the new slot; `None` while pods cannot be read.
 fn restarts(state: &State, scope: &Scope<'_>, now: Timestamp) -> Option<u64> {
     let age = now.as_millisecond() - state.world.source(ResourceKind::Pod).alive?.as_millisecond();
-    (age <= 10_000).then(|| scope.world.pods(scope.slot(Side::New)).map(|pod| pod.restarts).sum())
+    (age <= 10_000).then(|| scope.world.pods(scope.component(), scope.slot(Side::New)).map(|pod| pod.restarts).sum())
 }
 
 fn in_view(verdict: gate::Verdict) -> Verdict {

@@ -25,6 +25,7 @@ mod preflight;
 mod preview;
 mod proof;
 mod record;
+mod rights;
 mod scope;
 mod show;
 mod state;
@@ -41,6 +42,8 @@ mod tests_cleanup;
 #[cfg(test)]
 mod tests_drain;
 #[cfg(test)]
+mod tests_glass;
+#[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
 mod tests_life;
@@ -50,6 +53,8 @@ mod tests_metrics;
 mod tests_protocol;
 #[cfg(test)]
 mod tests_settle;
+#[cfg(test)]
+mod tests_verify;
 #[cfg(test)]
 mod tests_walk;
 mod track;
@@ -65,10 +70,13 @@ pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
 pub use record::is_chained;
-pub use state::{Setup, State, closeup, preview, update, view};
-pub use survey::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
+pub use rights::{Allowed, Right, needed};
+pub use state::{Setup, State, closeup, findings, plan, preview, update, view};
+pub use survey::{
+    Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
+};
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::World;

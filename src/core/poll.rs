@@ -1,11 +1,18 @@
-//! What this console wants to be told: which metrics, which customers.
+//! What this console wants to be told: which metrics, which customers, what it may do.
 
 use super::{Effect, MetricsRequest, State};
-use crate::model::{CustomerSource, MetricsEndpoint};
+use crate::model::{CustomerSource, MetricsEndpoint, Timestamp};
 
 /// Asks for what changed since the last time.
-pub fn wants(state: &mut State, effects: &mut Vec<Effect>) {
+pub fn wants(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
     let Some(plan) = &state.plan else { return };
+    // Who only watches has no client to ask with, and who leaves needs no answer.
+    if !state.setup.watch
+        && !state.leaving
+        && let Some(rights) = state.rights.due(super::rights::needed(plan), now)
+    {
+        effects.push(Effect::Rights(rights));
+    }
     if let CustomerSource::ConfigMap(name) = &plan.customers
         && state.watched.as_ref() != Some(name)
     {

@@ -4,7 +4,7 @@ use super::freeze::{StartRequest, free_name, membership};
 use super::preflight::{no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
-use crate::model::{Approval, Environment, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
+use crate::model::{Approval, Environment, Finding, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// How many customers whose work is cut are named in a dialog; the journal names all.
@@ -69,13 +69,9 @@ impl<'a> Draft<'a> {
             self.refuse("start.what", "name a version, or choose a proposed release");
             return ("Start a release?".into(), Confirm::Yes);
         };
-        for finding in preflight(self.state, &request) {
-            match finding.level {
-                Level::Refuse => self.refusals.push(Refusal::new(&finding.check, finding.text)),
-                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
-                Level::Note => self.fact("note", finding.text, Tone::Plain),
-            }
-        }
+        let (refused, others): (Vec<Finding>, Vec<Finding>) =
+            preflight(self.state, self.now, &request).into_iter().partition(|finding| finding.level == Level::Refuse);
+        self.refusals.extend(refused.into_iter().map(|finding| Refusal::new(&finding.check, finding.text)));
         let version = request.version.to_string();
         if let Some(plan) = &self.state.plan {
             let name =
@@ -99,8 +95,22 @@ impl<'a> Draft<'a> {
             Tone::Good,
         );
         self.fact("way back", "R rolls back; no customer has to move".into(), Tone::Plain);
+        self.findings(others);
         let confirm = self.typed(&version);
         (format!("Start release {version}?"), confirm)
+    }
+
+    /// Shows what does not refuse a start; where something does, that alone matters.
+    fn findings(&mut self, others: Vec<Finding>) {
+        if !self.refusals.is_empty() {
+            return;
+        }
+        for finding in others {
+            match finding.level {
+                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
+                _ => self.fact("note", finding.text, Tone::Plain),
+            }
+        }
     }
 
     fn hold(&mut self, reason: &str) -> (String, Confirm) {

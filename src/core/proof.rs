@@ -335,7 +335,7 @@ pub fn freshness(scope: &Scope<'_>, evidence: &Evidence, now: Timestamp, slot: S
 
 /// Returns the pods of a slot in which something may be open: a container that has not started, or has terminated, holds nothing.
 pub fn covered<'a>(scope: &Scope<'a>, slot: Slot) -> impl Iterator<Item = &'a PodView> {
-    scope.world.pods(slot).filter(|pod| pod.running && !pod.terminated)
+    scope.world.pods(scope.component(), slot).filter(|pod| pod.running && !pod.terminated)
 }
 
 /// Returns whole seconds from `from` to `to`, rounded up, at least 0.

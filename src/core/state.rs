@@ -76,6 +76,8 @@ pub struct State {
     pub(super) watched: Option<String>,
     pub(super) placed: Placed,
     pub(super) surveys: super::survey::Surveys,
+    pub(super) rights: super::rights::Rights,
+    pub(super) standing: super::preflight::Standing,
     pub(super) leaving: bool,
     /// What the last notices about plan and customers were made of.
     pub(super) noted: Option<(u64, u64)>,
@@ -285,6 +287,7 @@ impl State {
         }
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
+        super::preflight::refresh(self, now);
     }
 
     fn refresh_plan(&mut self) {
@@ -376,6 +379,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        Event::Rights(answers) => state.rights.take(answers),
         Event::Survey(survey) => state.surveys.take(now, *survey),
         Event::SurveyWanted(within) => state.surveys.want(within),
         Event::Tick => {}
@@ -383,7 +387,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
     }
     state.refresh(now);
     super::order::advance(state, now, &mut effects);
-    super::poll::wants(state, &mut effects);
+    super::poll::wants(state, now, &mut effects);
     super::survey::wants(state, now, &mut effects);
     effects
 }
@@ -391,6 +395,17 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
 /// Says what a command would do now, how it is confirmed, and everything that speaks against it.
 pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Preview {
     super::preview::preview(state, now, command)
+}
+
+/// Says everything that the preflight finds about a start, the gravest first; nothing for any other order.
+pub fn findings(state: &State, now: Timestamp, command: &Command) -> Vec<Finding> {
+    let request = StartRequest::of(state, command);
+    request.map_or_else(Vec::new, |request| super::preflight::preflight(state, now, &request))
+}
+
+/// Returns the plan in force: the frozen one of the release under way, else the live one.
+pub fn plan(state: &State) -> Option<&Plan> {
+    state.plan.as_ref()
 }
 
 /// Computes what the screens show.

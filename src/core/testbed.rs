@@ -4,7 +4,7 @@
 mod plays;
 mod seed;
 
-use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Setup, State, Verb, View, Write};
+use super::{Change, Command, Effect, Event, Found, Identity, KubeEvent, Read, Right, Setup, State, Verb, View, Write};
 use crate::model::{
     Batch, Component, CustomerId, Outcome, Rejection, ResourceKind, ResourceRef, Slot, Span, StreamKind, Timestamp,
     name_of, resource_version, uid_of,
@@ -34,6 +34,9 @@ pub enum Fate {
 pub const EVERYBODY: [&str; 4] = ["acme", "globex", "initech", "nobody"];
 
 type Rule = Box<dyn Fn(&Write) -> Fate>;
+
+/// What somebody does.
+type Act = Box<dyn FnOnce(&mut Bed)>;
 
 /// One console of the test.
 pub struct Desk {
@@ -90,10 +93,16 @@ pub struct Bed {
     pub rule: Option<fn(&Bed) -> Option<String>>,
     /// What the rule said.
     pub broken: Vec<String>,
+    /// Somebody acts just before the next read of an object whose name holds this.
+    before: Option<(&'static str, Act)>,
     /// Somebody deletes all objects of a kind as soon as such a write has been applied.
     deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
     /// The policies of the namespace.
     pub policies: Vec<Value>,
+    /// PodDisruptionBudgets and ScaledObjects.
+    pub scalers: (Vec<Value>, Vec<Value>),
+    /// What nobody may do, as `kubectl auth can-i` takes it.
+    pub denied: Vec<String>,
     surveyed: Vec<usize>,
 }
 
@@ -121,8 +130,11 @@ impl Bed {
             held: Value::Null,
             rule: None,
             broken: Vec::new(),
+            before: None,
             deletes: None,
             policies: Vec::new(),
+            scalers: (Vec::new(), Vec::new()),
+            denied: Vec::new(),
             surveyed: Vec::new(),
         };
         for (kind, object) in seed::objects() {
@@ -272,6 +284,11 @@ impl Bed {
         self.deletes = Some((kind, which));
     }
 
+    /// Somebody acts just before the next read of an object whose name holds this.
+    pub fn before_read(&mut self, name: &'static str, act: impl FnOnce(&mut Self) + 'static) {
+        self.before = Some((name, Box::new(act)));
+    }
+
     /// Somebody else changes an object.
     pub fn meddle(&mut self, kind: ResourceKind, name: &str, ops: Value) {
         let target = ResourceRef::new(kind, name);
@@ -320,6 +337,10 @@ impl Bed {
             let Some(effect) = self.desks[desk].effects.pop_front() else { return };
             match effect {
                 Effect::Read { id, read, .. } => {
+                    let is_it = |name: &str| matches!(&read, Read::Get(target) if target.name.contains(name));
+                    if let Some((_, act)) = self.before.take_if(|(name, _)| is_it(name)) {
+                        act(self);
+                    }
                     let result = Ok(self.read(&read));
                     self.tell(desk, Event::ReadDone { id, result });
                 }
@@ -347,9 +368,14 @@ impl Bed {
                     }
                     self.answers.push((self.now + jiff::SignedDuration::from_secs(after), desk, id, answer));
                 }
+                Effect::Rights(rights) => {
+                    let denied = self.denied.clone();
+                    let answer = |right: Right| (right.clone(), Some(!denied.contains(&right.to_string())));
+                    self.tell(desk, Event::Rights(rights.into_iter().map(answer).collect()));
+                }
                 Effect::Survey(request) => {
                     self.surveyed.push(desk);
-                    let survey = seed::survey(&request, &self.policies);
+                    let survey = seed::survey(&request, &self.policies, &self.scalers);
                     self.tell(desk, Event::Survey(Box::new(survey)));
                 }
                 Effect::Poll(_) | Effect::WatchCustomers(_) => {}

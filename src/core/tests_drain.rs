@@ -177,6 +177,30 @@ fn a_console_whose_picture_grows_old_goes_no_step_further_by_itself() {
 }
 
 #[test]
+fn three_scrapes_prove_a_drain_and_two_do_not() {
+    let (mut bed, gone) = promoted();
+    bed.desks[gone].alive = false;
+    bed.pass(20);
+    let desk = bed.open_desk("kim");
+    bed.order(desk, Command::Finish);
+    bed.pass(1);
+    assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2), "it has seen two");
+    bed.until(desk, "Done");
+}
+
+#[test]
+fn a_slot_is_not_shown_as_drained_before_the_way_back_is_verified() {
+    let (mut bed, desk) = baking_on(Bed::new());
+    bed.pass(5);
+    bed.metrics = false;
+    bed.order(desk, rollback());
+    bed.pass(1);
+    let drain = bed.view(desk).drain;
+    assert_eq!((bed.phase().as_str(), drain.proven), ("VerifyingBack", false));
+    assert!(drain.missing.contains(&"routes are not verified off the new version".to_owned()), "{:?}", drain.missing);
+}
+
+#[test]
 fn a_rollback_waits_for_no_picture() {
     let (mut bed, desk) = promoted();
     bed.desks[desk].blind = true;

@@ -64,14 +64,49 @@ pub struct View {
     pub way_out: String,
     /// Releases that could be started, newest first.
     pub proposed: Vec<ReleaseRow>,
-    /// Findings of the last preflight.
+    /// Findings of the preflight of the last start.
     pub findings: Vec<Finding>,
+    /// What speaks against a start now.
+    pub preflight: Preflight,
     /// Things worth a line, newest first.
     pub notices: Vec<NoticeRow>,
     /// The last order given at this console, and how it goes; `None` before the first.
     pub running: Option<RunningRow>,
     /// For each operating action: why it cannot be done now; empty = it can.
     pub blocked: Vec<(Action, Vec<Refusal>)>,
+}
+
+/// What speaks against a start now, of whatever version; looked for all the time while no release is under way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preflight {
+    /// Seconds since it was looked for; `None` = it is not, because a release is under way, or nothing is known yet.
+    pub age: Option<u64>,
+    /// Everything that was found, the gravest first.
+    pub findings: Vec<Finding>,
+    /// Seconds since Gateways, policies and budgets were looked at; `None` = not yet.
+    pub survey_age: Option<u64>,
+    /// Seconds since the metrics source was asked; `None` = not yet.
+    pub metrics_age: Option<u64>,
+    /// What each query of the metrics source brought; empty before the first round.
+    pub queries: Vec<QueryRow>,
+    /// What a release has to write, as `kubectl auth can-i` takes it, and whether we may; empty while it was not asked,
+    /// `None` = the API server did not say.
+    pub rights: Vec<(String, Option<bool>)>,
+}
+
+/// One query of the metrics source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryRow {
+    /// The metric, as the plan names it.
+    pub metric: String,
+    /// Series in the answer.
+    pub series: usize,
+    /// Why the answer is no value; `None` for a complete one.
+    pub missing: Option<String>,
+    /// Seconds since the newest sample; `None` without one, and for a computed value.
+    pub age: Option<u64>,
 }
 
 /// How an order goes.

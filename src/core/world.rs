@@ -4,7 +4,7 @@ use super::{Change, KubeEvent};
 use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, RolloutPlanStatus, check_plan};
 use crate::model::{
     Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, Slot, Timestamp, name_of,
-    parse_customers, resource_version, uid_of,
+    parse_customers, resource_version, selects, uid_of,
 };
 use crate::routing::{SLOT_LABEL, VERSION_LABEL};
 use serde_json::Value;
@@ -63,6 +63,8 @@ pub struct PodView {
     pub name: String,
     /// Its slot, from the label; `None` when it has none.
     pub slot: Option<Slot>,
+    /// All of its labels, kept only where no label names the slot: then the Deployments' selectors decide.
+    pub labels: Option<Value>,
     /// Its version, from the label.
     pub version: String,
     /// Whether it is Ready.
@@ -98,6 +100,8 @@ pub struct DeploymentView {
     pub settled: bool,
     /// The version label of the pod template; `None` when it is missing.
     pub version: Option<String>,
+    /// The version label of the Deployment itself, which can be set without restarting its pods.
+    pub label: Option<String>,
     /// Image of each container by name.
     pub images: BTreeMap<String, String>,
 }
@@ -137,16 +141,22 @@ impl World {
     }
 
     fn reset(&mut self, kind: ResourceKind, objects: &[Value]) {
-        let keep: Vec<&str> = objects.iter().map(name_of).collect();
+        let keep: BTreeSet<&str> = objects.iter().map(name_of).collect();
+        let count = |world: &Self| match kind {
+            ResourceKind::Pod => world.pods.len(),
+            _ => world.objects.get(&kind).map_or(0, BTreeMap::len),
+        };
+        let before = count(self);
         if kind == ResourceKind::Pod {
-            self.pods.retain(|name, _| keep.contains(&name.as_str()));
+            self.pods.retain(|name, _| keep.contains(name.as_str()));
         } else if let Some(known) = self.objects.get_mut(&kind) {
-            let before = known.len();
-            known.retain(|name, _| keep.contains(&name.as_str()));
-            *self.revisions.entry(kind).or_default() += u64::from(known.len() < before);
+            known.retain(|name, _| keep.contains(name.as_str()));
+        }
+        if count(self) != before {
+            *self.revisions.entry(kind).or_default() += 1;
         }
         if kind == ResourceKind::Release {
-            self.releases.retain(|name, _| keep.contains(&name.as_str()));
+            self.releases.retain(|name, _| keep.contains(name.as_str()));
         }
         if kind == ResourceKind::ConfigMap && objects.is_empty() {
             self.customers = None;
@@ -163,7 +173,10 @@ impl World {
             if view.killed && view.deleting {
                 self.killed.insert(uid_of(object).to_owned());
             }
-            self.pods.insert(name, view);
+            if self.pods.get(&name) != Some(&view) {
+                *self.revisions.entry(kind).or_default() += 1;
+                self.pods.insert(name, view);
+            }
             return;
         }
         let known = self.objects.entry(kind).or_default();
@@ -279,9 +292,23 @@ impl World {
         }
     }
 
-    /// Returns the pods of a slot.
-    pub fn pods(&self, slot: Slot) -> impl Iterator<Item = &PodView> {
-        self.pods.values().filter(move |pod| pod.slot == Some(slot))
+    /// Returns the pods of a slot: those whose label names it, and those without any such label which the selector of the
+    /// slot's Deployment selects and no other Deployment's does.
+    ///
+    /// The second kind is the slot that served before the product came: its pods get the label with their next version,
+    /// because any earlier change of the template would restart them.
+    pub fn pods(&self, component: &Component, slot: Slot) -> impl Iterator<Item = &PodView> {
+        let own = component.pair(slot).deployment.clone();
+        self.pods.values().filter(move |pod| match &pod.labels {
+            None => pod.slot == Some(slot),
+            Some(labels) => self.is_only_selected_by(&own, labels),
+        })
+    }
+
+    fn is_only_selected_by(&self, deployment: &str, labels: &Value) -> bool {
+        let takes = |object: &Value| selects(&object["spec"]["selector"], labels);
+        self.get(ResourceKind::Deployment, deployment).is_some_and(takes)
+            && self.all(ResourceKind::Deployment).all(|other| name_of(other) == deployment || !takes(other))
     }
 
     /// Returns a pod by name.
@@ -301,6 +328,16 @@ impl World {
             .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten())
             .filter(|endpoint| endpoint["conditions"]["ready"].as_bool() == Some(true))
             .count()
+    }
+}
+
+impl DeploymentView {
+    /// Returns the version that the Deployment runs: its template's label, else its own.
+    ///
+    /// A Deployment that is adopted while it serves can be given its own label at any time; a label of its template
+    /// would restart its pods.
+    pub fn running(&self) -> Option<&str> {
+        self.version.as_deref().or(self.label.as_deref())
     }
 }
 
@@ -366,9 +403,11 @@ fn pod_view(pod: &Value) -> PodView {
         pod["status"]["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == kind && c["status"] == "True")
     };
     let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+    let slot = crate::model::label_of(pod, SLOT_LABEL);
     PodView {
         name: name_of(pod).to_owned(),
-        slot: crate::model::label_of(pod, SLOT_LABEL).and_then(Slot::parse),
+        slot: slot.and_then(Slot::parse),
+        labels: slot.is_none().then(|| pod["metadata"]["labels"].clone()),
         version: crate::model::label_of(pod, VERSION_LABEL).unwrap_or_default().to_owned(),
         ready: condition("Ready"),
         deleting: pod["metadata"]["deletionTimestamp"].is_string(),
@@ -398,10 +437,73 @@ fn deployment_view(object: &Value) -> DeploymentView {
         ready: count(&status["readyReplicas"]),
         settled: seen && complete && count(&status["replicas"]) == replicas,
         version: spec["template"]["metadata"]["labels"][VERSION_LABEL].as_str().map(str::to_owned),
+        label: crate::model::label_of(object, VERSION_LABEL).map(str::to_owned),
         images: containers
             .into_iter()
             .flatten()
             .filter_map(|c| Some((c["name"].as_str()?.to_owned(), c["image"].as_str()?.to_owned())))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SlotPair;
+    use serde_json::json;
+
+    fn learned(objects: &[(ResourceKind, Value)]) -> World {
+        let mut world = World::default();
+        for (kind, object) in objects {
+            world.learn(*kind, object);
+        }
+        world
+    }
+
+    fn deployment(name: &str, app: &str) -> (ResourceKind, Value) {
+        let spec = json!({ "selector": { "matchLabels": { "app": app } }, "template": {} });
+        (ResourceKind::Deployment, json!({ "metadata": { "name": name }, "spec": spec }))
+    }
+
+    fn pod(name: &str, labels: Value) -> (ResourceKind, Value) {
+        (ResourceKind::Pod, json!({ "metadata": { "name": name, "labels": labels } }))
+    }
+
+    #[test]
+    fn pods_without_a_slot_label_belong_to_the_deployment_that_alone_selects_them() {
+        let pair = |name: &str| SlotPair { deployment: name.into(), service: name.into() };
+        let component = Component { name: "web".into(), route: "shop".into(), a: pair("shop"), b: pair("shop-b") };
+        let mut objects = vec![
+            deployment("shop", "shop"),
+            deployment("shop-b", "shop-b"),
+            pod("old", json!({ "app": "shop" })),
+            pod("new", json!({ "app": "shop-b", "pilothouse.dev/slot": "b" })),
+            // The label decides where there is one, also against a selector, and also when it names no slot.
+            pod("swapped", json!({ "app": "shop", "pilothouse.dev/slot": "b" })),
+            pod("odd", json!({ "app": "shop", "pilothouse.dev/slot": "c" })),
+            pod("stranger", json!({ "app": "other" })),
+        ];
+        let world = learned(&objects);
+        let names =
+            |world: &World, slot| -> Vec<String> { world.pods(&component, slot).map(|pod| pod.name.clone()).collect() };
+        assert_eq!(names(&world, Slot::A), ["old"]);
+        assert_eq!(names(&world, Slot::B), ["new", "swapped"]);
+
+        objects.push(deployment("rival", "shop"));
+        assert!(names(&learned(&objects), Slot::A).is_empty(), "whose pod it is is not clear");
+    }
+
+    #[test]
+    fn a_deployments_own_label_names_the_version_where_its_template_does_not() {
+        let read = |own: Value, template: Value| {
+            deployment_view(&json!({
+                "metadata": { "name": "shop", "labels": own },
+                "spec": { "template": { "metadata": { "labels": template } } },
+            }))
+        };
+        let (one, two) = (json!({ VERSION_LABEL: "1" }), json!({ VERSION_LABEL: "2" }));
+        assert_eq!(read(one.clone(), json!({})).running(), Some("1"));
+        assert_eq!(read(one, two).running(), Some("2"));
+        assert_eq!(read(json!({}), json!({})).running(), None);
     }
 }

@@ -16,7 +16,8 @@ pub use customer::{Customer, check_customers, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
 pub use object::{
-    Outcome, Rejection, ResourceKind, ResourceRef, annotation, label_of, name_of, resource_version, uid_of,
+    Outcome, Rejection, ResourceKind, ResourceRef, SLOT_LABEL, VERSION_LABEL, annotation, label_of, name_of,
+    resource_version, uid_of,
 };
 pub use phase::{Direction, Phase};
 pub use plan::{
@@ -25,7 +26,7 @@ pub use plan::{
 };
 pub use ring::{Membership, Ring, RingSelect, UNLISTED, Wave, resolve};
 pub use sample::{Batch, Family, LabelledPoints, RawSeries};
-pub use selector::selects;
+pub use selector::{selects, service_selects};
 pub use series::Series;
 pub use span::{Share, Span};
 

@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
+/// The label of a pod, a pod template and a Deployment with their slot.
+pub const SLOT_LABEL: &str = "pilothouse.dev/slot";
+/// The label of a Deployment and its pod template with their version.
+pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
+
 /// Every kind of object the product reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum ResourceKind {

@@ -2,6 +2,7 @@
 
 use super::backend::{SlotRefs, rules_of, slot_refs};
 use crate::model::{Component, Finding, Slot, annotation, label_of, name_of};
+pub use crate::model::{SLOT_LABEL, VERSION_LABEL};
 use serde_json::{Value, json};
 
 /// The annotation with the fence, a decimal number that grows with every write of ours.
@@ -12,14 +13,10 @@ pub const UNDO: &str = "pilothouse.dev/undo";
 pub const RELEASE: &str = "pilothouse.dev/release";
 /// The label of a managed route with the name of its base route.
 pub const BASE_LABEL: &str = "pilothouse.dev/base";
-/// The label of a pod, a pod template and a Deployment with their slot.
-pub const SLOT_LABEL: &str = "pilothouse.dev/slot";
 /// The label that names the tool an object belongs to.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY_LABEL`] on managed routes.
 pub const MANAGED_BY: &str = "pilothouse";
-/// The label with the version of what runs.
-pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
 
 /// How a route is brought back: the value of the annotation [`UNDO`], the same on the base and on every managed route.
 ///

@@ -7,6 +7,7 @@
 
 mod backend;
 mod check;
+mod facts;
 mod layout;
 mod live;
 mod marks;
@@ -25,6 +26,7 @@ mod properties;
 
 pub use backend::{active_slot, backends, gateways_of, slot_rules, weights_of};
 pub use check::{check, filtered_backends, rules_named, untimed_rules};
+pub use facts::{RuleLimit, rule_limits, rule_ports};
 pub use layout::{Install, Layout, ManagedRoute, compile};
 pub use live::{is_all_placeholder, match_count, placements, serves_nobody, unlisted_placement};
 pub use marks::{
@@ -33,6 +35,6 @@ pub use marks::{
 };
 pub use owned::owned_hash;
 pub use patch::{Edit, Fence, PatchError, Rules, apply, patch};
-pub use rivals::not_governed;
+pub use rivals::{not_governed, some_of};
 pub use status::{Acceptance, Controllers, acceptance, controllers_of};
 pub use table::{Hit, Request, Table, winner};

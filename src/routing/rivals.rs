@@ -127,7 +127,7 @@ pub(super) fn placeholder_start(placeholder: &str) -> String {
 }
 
 /// Joins texts for a sentence: the first few, then a count.
-pub(super) fn some_of(texts: &[String]) -> String {
+pub fn some_of(texts: &[String]) -> String {
     let shown = texts.iter().take(NAMED).map(String::as_str).collect::<Vec<&str>>().join(", ");
     match texts.len().saturating_sub(NAMED) {
         0 => shown,

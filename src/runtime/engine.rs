@@ -3,7 +3,7 @@
 use super::{Clock, Guard, Links};
 use crate::cluster::WatchSpec;
 use crate::core::{self, Command, Effect, Event, OpId, Preview, Read, Setup, State, View};
-use crate::model::{Outcome, ResourceKind, Span, Timestamp};
+use crate::model::{Finding, Outcome, Plan, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashMap};
@@ -132,6 +132,16 @@ impl Engine {
         core::closeup(&self.state, self.now(), subject)
     }
 
+    /// Returns the plan in force; `None` while none can be read.
+    pub fn plan(&self) -> Option<&Plan> {
+        core::plan(&self.state)
+    }
+
+    /// Says everything that the preflight finds about a start; nothing for any other order.
+    pub fn findings(&self, command: &Command) -> Vec<Finding> {
+        core::findings(&self.state, self.now(), command)
+    }
+
     /// Says what a command would do now.
     pub fn preview(&self, command: &Command) -> Preview {
         core::preview(&self.state, self.now(), command)
@@ -182,6 +192,13 @@ impl Engine {
                     self.unheard.insert(Source::Gates);
                 }
                 self.metrics = Some(self.links.poll(*request, self.post.clone()));
+            }
+            Effect::Rights(rights) => {
+                let (answers, post) = (self.links.rights(rights), self.post.clone());
+                self.tasks.spawn(async move {
+                    // The inbox is gone only when the console is.
+                    let _ = post.send(Event::Rights(answers.await)).await;
+                });
             }
             Effect::Survey(request) => {
                 // It writes nothing and nobody waits for it at the end, so it goes beside the lanes.

@@ -1,7 +1,9 @@
 //! Where effects go: the seam between the loop and the adapters of cluster and metrics.
 
 use crate::cluster::{self, DriveClient, ReadClient, WatchSpec};
-use crate::core::{Event, Found, Identity, MetricsRequest, Read, ReadFailure, Survey, SurveyRequest, Write};
+use crate::core::{
+    Allowed, Event, Found, Identity, MetricsRequest, Read, ReadFailure, Right, Survey, SurveyRequest, Write,
+};
 use crate::metrics::{self, Poller};
 use crate::model::{Authentication, MetricsEndpoint, Outcome, Rejection, ResourceKind, Span, Timestamp};
 use futures::FutureExt;
@@ -32,6 +34,8 @@ pub trait Links: Send + Sync + 'static {
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome>;
     /// Reads with quorum.
     fn read(&self, read: Read, deadline: Span) -> BoxFuture<'static, Result<Found, ReadFailure>>;
+    /// Asks whether we may do these things.
+    fn rights(&self, rights: Vec<Right>) -> BoxFuture<'static, Vec<Allowed>>;
     /// Looks at what no watch brings.
     fn survey(&self, request: SurveyRequest) -> BoxFuture<'static, Survey>;
 }
@@ -91,6 +95,11 @@ impl Links for Wired {
     fn read(&self, read: Read, deadline: Span) -> BoxFuture<'static, Result<Found, ReadFailure>> {
         let client = self.read.clone();
         async move { cluster::read(&client, &read, deadline).await }.boxed()
+    }
+
+    fn rights(&self, rights: Vec<Right>) -> BoxFuture<'static, Vec<Allowed>> {
+        let drive = self.drive.clone();
+        async move { cluster::rights(drive.as_ref(), rights).await }.boxed()
     }
 
     fn survey(&self, request: SurveyRequest) -> BoxFuture<'static, Survey> {

@@ -34,6 +34,9 @@ impl Painter {
     /// # Errors
     /// Fails only if the terminal's buffers cannot be made.
     pub fn new(screen: Screen) -> io::Result<Self> {
+        // With NO_COLOR crossterm writes an empty colour after reverse video, which ends that: nothing would show what is
+        // selected. Our theme without colours needs no help.
+        crossterm::style::force_color_output(true);
         let (width, height) = screen.size;
         let backend = FrameBackend::new(Size { width, height });
         Ok(Self {

@@ -109,6 +109,11 @@ fn name_of_slot(slot: Slot) -> &'static str {
     }
 }
 
+/// Returns the slot that a Service of the application sends to.
+pub fn slot_of_service(service: &str) -> Option<Slot> {
+    Slot::ALL.into_iter().find(|slot| name_of_slot(*slot) == service)
+}
+
 fn deployment(slot: Slot, replicas: u32, version: &str) -> Value {
     let selector = json!({ "app.kubernetes.io/name": "trackx", "pilothouse.dev/slot": slot.as_str() });
     let mut labels = selector.clone();

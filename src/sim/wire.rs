@@ -11,7 +11,7 @@ pub struct LivePod {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// Its slot, from the label `pilothouse.dev/slot`.
+    /// Its slot, from the label `pilothouse.dev/slot`, else from the Service that sends to it.
     pub slot: Option<Slot>,
     /// Its version, from the label `app.kubernetes.io/version`.
     pub version: String,

@@ -202,7 +202,7 @@ impl Places {
             Screen::Customers => Some(("the customer's id", self.customers.selected(view)?.id.clone())),
             Screen::Customer(id) => Some(("the customer's id", id.clone())),
             Screen::Ring(name) => Some(("the ring's name", name.clone())),
-            Screen::Preflight => Some(("the findings", preflight::as_text(&view.findings))),
+            Screen::Preflight => Some(("the findings", preflight::as_text(view))),
             Screen::Audit => {
                 let lines = audit::lines(self.audit_closeup()?, &view.notices);
                 let keys: Vec<String> = lines.iter().map(audit::Line::key).collect();

@@ -62,6 +62,25 @@ fn the_log_is_readable_for_its_owner_alone() {
 }
 
 #[test]
+fn without_colours_what_is_selected_is_still_seen() {
+    let program = env!("CARGO_BIN_EXE_pilothouse");
+    let mut terminal = Terminal::start_with(program, &["demo", "--scenario", SCENARIO], &[("NO_COLOR", "1")], SMALL);
+    terminal.wait_for("early", SOON);
+    let before = terminal.count_cells(vt100::Cell::inverse);
+    terminal.type_text("j");
+    let end = std::time::Instant::now() + SOON;
+    while terminal.count_cells(vt100::Cell::inverse) < before + 40 {
+        assert!(std::time::Instant::now() < end, "no row is highlighted:\n{}", terminal.screen());
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    let is_coloured =
+        |cell: &vt100::Cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default;
+    assert_eq!(terminal.count_cells(is_coloured), 0, "there is colour");
+    terminal.type_text("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
 fn a_robot_takes_a_release_to_done_in_real_time() {
     play(None, "DONE");
 }

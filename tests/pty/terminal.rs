@@ -104,6 +104,19 @@ impl Terminal {
         self.emulator.lock().expect("the emulator lives").screen().contents()
     }
 
+    /// Counts the cells of the screen that are such.
+    pub fn count_cells(&self, is_such: impl Fn(&vt100::Cell) -> bool) -> usize {
+        let emulator = self.emulator.lock().expect("the emulator lives");
+        let (rows, columns) = emulator.screen().size();
+        let (rows, columns) = (rows.get(), columns.get());
+        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        places
+            .into_iter()
+            .filter_map(|(row, column)| emulator.screen().cell(row, column))
+            .filter(|cell| is_such(cell))
+            .count()
+    }
+
     /// Types what a terminal sends.
     pub fn type_text(&mut self, text: &str) {
         self.keys.write_all(text.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");

@@ -1,5 +1,6 @@
 //! What the rig proves.
 
+mod adoption;
 mod answers;
 mod baseline;
 mod endless;
@@ -15,7 +16,7 @@ mod stage;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
-use crate::outside::Options;
+use crate::outside::{Gateway, Options};
 use color_eyre::eyre::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,9 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     }
     if options.wants("endless") {
         note(&mut failed, "endless", endless::run(&cluster).await);
+    }
+    if options.wants("adoption") {
+        note(&mut failed, "adoption", adoption::run(&cluster).await);
     }
     figure("rig.false_drains", FALSE_DRAINS.load(Ordering::SeqCst), "drains");
     if failed.is_empty() {
@@ -86,9 +90,12 @@ pub fn count_false_drains(drains: usize) {
     FALSE_DRAINS.fetch_add(drains, Ordering::SeqCst);
 }
 
-/// Prints one measured value in the form the build collects.
+/// Prints one measured value in the form the build collects; those of the second gateway have its name in theirs.
 pub fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
-    println!("figure {name} {value} {unit}");
+    match (Gateway::of_run(), name.strip_prefix("rig.")) {
+        (Gateway::Contour, Some(rest)) => println!("figure rig.contour.{rest} {value} {unit}"),
+        _ => println!("figure {name} {value} {unit}"),
+    }
 }
 
 fn note(failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {

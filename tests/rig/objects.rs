@@ -1,5 +1,7 @@
 //! The objects of the rig: the gateway's own, the application with both slots, its customers and its plan.
 
+use crate::cluster::CONTOURS_ENVOY;
+use crate::outside::Gateway;
 use color_eyre::eyre::{Result, eyre};
 use pilothouse::api::{RbacNames, manifests as printed};
 use serde_json::{Value, json};
@@ -115,28 +117,8 @@ pub fn all() -> Result<Vec<Value>> {
         binding("operator", "pilothouse-operator"),
         binding("viewer", "pilothouse-viewer"),
         cluster_binding(&["operator", "viewer"]),
-        json!({
-            "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
-            "metadata": { "name": "rig", "namespace": GATEWAY_NAMESPACE },
-            // A LoadBalancer would wait for an address for ever.
-            "spec": { "provider": { "type": "Kubernetes",
-                                    "kubernetes": { "envoyService": { "type": "ClusterIP" } } } },
-        }),
-        json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": { "name": "eg" },
-            "spec": {
-                "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
-                "parametersRef": { "group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "rig",
-                                   "namespace": GATEWAY_NAMESPACE },
-            },
-        }),
-        json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-            "metadata": { "name": "web", "namespace": NAMESPACE },
-            "spec": { "gatewayClassName": "eg",
-                      "listeners": [{ "name": "http", "protocol": "HTTP", "port": 8000 }] },
-        }),
     ];
+    objects.extend(gateway());
     for (name, slot, version, replicas) in
         [(APP, Some("a"), OLD, REPLICAS), (APP_B, Some("b"), OLD, 0), (ASSETS, None, ASSETS_VERSION, 1)]
     {
@@ -149,6 +131,52 @@ pub fn all() -> Result<Vec<Value>> {
     Ok(objects)
 }
 
+/// Contour's configuration: it serves this one Gateway.
+pub fn contour() -> Value {
+    json!({ "gateway": { "gatewayRef": { "namespace": NAMESPACE, "name": "web" } } })
+}
+
+/// The GatewayClass and the Gateway, which is reached at the same port whichever serves it.
+fn gateway() -> Vec<Value> {
+    let class = |name: &str, spec: Value| {
+        json!({ "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+                "metadata": { "name": name }, "spec": spec })
+    };
+    let gateway = |class: &str, port: u16| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": { "name": "web", "namespace": NAMESPACE },
+            "spec": { "gatewayClassName": class,
+                      "listeners": [{ "name": "http", "protocol": "HTTP", "port": port }] },
+        })
+    };
+    match Gateway::of_run() {
+        Gateway::EnvoyGateway => vec![
+            json!({
+                "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
+                "metadata": { "name": "rig", "namespace": GATEWAY_NAMESPACE },
+                // A LoadBalancer would wait for an address for ever.
+                "spec": { "provider": { "type": "Kubernetes",
+                                        "kubernetes": { "envoyService": { "type": "ClusterIP" } } } },
+            }),
+            class(
+                "eg",
+                json!({
+                    "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+                    "parametersRef": { "group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "rig",
+                                       "namespace": GATEWAY_NAMESPACE },
+                }),
+            ),
+            gateway("eg", 8000),
+        ],
+        // Contour's Envoy listens on the port + 8000, and begins again after 65535.
+        Gateway::Contour => vec![
+            class("contour", json!({ "controllerName": "projectcontour.io/gateway-controller" })),
+            gateway("contour", 65535),
+        ],
+    }
+}
+
 /// The configuration of Prometheus; Debian's build has no Kubernetes discovery, the kubelet replacement writes the
 /// targets.
 pub fn prometheus(targets: &Path) -> Value {
@@ -157,7 +185,10 @@ pub fn prometheus(targets: &Path) -> Value {
         "scrape_configs": [
             { "job_name": "app", "file_sd_configs": [{ "files": [targets], "refresh_interval": "1s" }] },
             { "job_name": "envoy", "metrics_path": "/stats/prometheus",
-              "static_configs": [{ "targets": ["127.0.0.1:19001"] }] },
+              "static_configs": [{ "targets": [match Gateway::of_run() {
+                  Gateway::EnvoyGateway => "127.0.0.1:19001",
+                  Gateway::Contour => CONTOURS_ENVOY,
+              }] }] },
         ],
     })
 }

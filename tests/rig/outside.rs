@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How long `up` waits for a cluster that takes about 10 seconds.
@@ -17,6 +18,36 @@ pub enum Mode {
     Test,
     /// Leave the cluster standing.
     Up,
+}
+
+/// Which gateway serves the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gateway {
+    /// Envoy Gateway: one cluster for each rule.
+    #[default]
+    EnvoyGateway,
+    /// Contour: one cluster for each Service.
+    Contour,
+}
+
+static GATEWAY: OnceLock<Gateway> = OnceLock::new();
+
+impl Gateway {
+    /// Returns the gateway of this run.
+    pub fn of_run() -> Self {
+        GATEWAY.get().copied().unwrap_or_default()
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::EnvoyGateway, Self::Contour].into_iter().find(|gateway| gateway.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::EnvoyGateway => "envoy-gateway",
+            Self::Contour => "contour",
+        }
+    }
 }
 
 /// The command line.
@@ -33,8 +64,18 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 9] =
-    ["smoke", "behaviours", "release", "rollback", "rollback_promoted", "baseline", "naive", "proof", "endless"];
+pub const PARTS: [&str; 10] = [
+    "smoke",
+    "behaviours",
+    "release",
+    "rollback",
+    "rollback_promoted",
+    "baseline",
+    "naive",
+    "proof",
+    "endless",
+    "adoption",
+];
 
 impl Options {
     /// Reads the command line.
@@ -49,8 +90,17 @@ impl Options {
                     Some(part) => options.only.push(part),
                     None => return Err(format!("--only takes one of {}", PARTS.join(", "))),
                 },
+                "--gateway" => match args.next().and_then(|name| Gateway::parse(&name)) {
+                    // It is said once, before anything asks.
+                    Some(gateway) => drop(GATEWAY.set(gateway)),
+                    None => return Err("--gateway takes envoy-gateway or contour".to_owned()),
+                },
                 "--inside" => options.inside = args.next().map(PathBuf::from),
-                other => return Err(format!("unknown argument {other:?}: use test or up, --only PART, --bless")),
+                other => {
+                    return Err(format!(
+                        "unknown argument {other:?}: use test or up, --only PART, --gateway NAME, --bless"
+                    ));
+                }
             }
         }
         Ok(options)
@@ -110,6 +160,7 @@ pub fn start(options: &Options) -> Result<ExitCode> {
     unshare.arg(here.join("tests/rig/inside")).arg(&run).arg(std::env::current_exe()?);
     unshare.arg(options.name()).arg("--inside").arg(&run).current_dir(here);
     unshare.args(options.only.iter().flat_map(|part| ["--only", part.as_str()]));
+    unshare.args(["--gateway", Gateway::of_run().name()]);
     if options.bless {
         unshare.arg("--bless");
     }

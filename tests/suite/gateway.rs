@@ -47,7 +47,7 @@ async fn looked(demo: &Demo, rights: Rights) -> Preview {
     loop {
         engine.survey(Span::seconds(30));
         let preview = engine.preview(&start);
-        let waits = |rule: &str| ["guard.", "survey."].iter().any(|early| rule.starts_with(early));
+        let waits = |rule: &str| ["guard.", "survey.", "metrics."].iter().any(|early| rule.starts_with(early));
         if engine.has_heard_all() && !preview.refusals.iter().any(|refusal| waits(&refusal.rule)) {
             return preview;
         }

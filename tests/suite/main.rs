@@ -1,7 +1,10 @@
 //! Everything that needs more than one module: the command line, and the console on the embedded cluster.
 
+mod adopting;
+mod adoption;
 mod cli;
 mod docs;
+mod doctor;
 mod gateway;
 mod glass;
 mod hostile;

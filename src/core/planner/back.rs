@@ -110,7 +110,8 @@ impl Planner<'_> {
                 if deployment.replicas > 0 {
                     return self.retire(side);
                 }
-                let left = self.scope.world.pods(self.scope.slot(side)).filter(|pod| !pod.terminated).count();
+                let left = self.scope.world.pods(self.scope.component(), self.scope.slot(side));
+                let left = left.filter(|pod| !pod.terminated).count();
                 if left > 0 {
                     return Next::Wait(vec![format!("{left} pods of the {side} version are terminating")]);
                 }

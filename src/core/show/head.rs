@@ -92,7 +92,8 @@ fn idle(state: &State, header: &mut Header) {
         .world
         .get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)
         .and_then(|base| crate::routing::active_slot(base, &plan.component).ok());
-    let version = |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.version);
+    let version =
+        |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.running().map(str::to_owned));
     header.old_version = active.and_then(version).unwrap_or_else(|| "?".into());
     if let Some(last) = last_ended(state) {
         header.state = last.phase().word().to_owned();

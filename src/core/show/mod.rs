@@ -34,6 +34,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         way_out: advice::way_out(state),
         proposed: panels::proposed(state),
         findings: state.findings.clone(),
+        preflight: super::preflight::shown(state, now),
         notices: state.notices.iter().cloned().collect(),
         running: state.running.clone(),
         blocked: blocked(state, now),

@@ -49,7 +49,8 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let deployment = scope.deployment(side);
     let version = if side == Side::Old { &scope.frozen.old.version } else { &scope.frozen.new.version };
     let pods = deployment.as_ref().map(|d| (d.ready, d.replicas));
-    let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0) && scope.world.pods(slot).all(|p| p.terminated);
+    let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0)
+        && scope.world.pods(scope.component(), slot).all(|p| p.terminated);
     let survivors = state.evidence.survivors(slot);
     let mut by_count: Vec<(String, u64)> = survivors.into_iter().map(|(c, n)| (c.to_string(), n)).collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

@@ -5,7 +5,7 @@ use crate::api::{Act, Intent, OutcomeRecord, ReleaseStatus, RouteRecord, WavePro
 use crate::core::record::enter;
 use crate::core::scope::Scope;
 use crate::model::{Phase, ResourceKind, Side, Slot, Timestamp, uid_of};
-use crate::routing::{is_all_placeholder, weights_of};
+use crate::routing::{backends, is_all_placeholder, weights_of};
 
 /// What became of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +65,41 @@ pub fn announce(scope: &Scope<'_>, status: &mut ReleaseStatus, intent: &Intent, 
         Act::Retire => enter(status, at, Phase::RetiringOld),
         Act::Disarm | Act::Clean => enter(status, at, Phase::Cleaning),
         Act::Rollback => {
+            note_strangers(scope, status, at);
             enter(status, at, Phase::RollingBack);
             let outcome = status.outcome.get_or_insert_default();
             outcome.result = Some(Phase::RolledBack);
             outcome.rolled_back_at.get_or_insert(at);
         }
     }
+}
+
+/// Notes waves that somebody else has sent to the new version: that slot has served, whatever this record says.
+fn note_strangers(scope: &Scope<'_>, status: &mut ReleaseStatus, at: Timestamp) {
+    let new = scope.service(Side::New);
+    let numbers = (1..=scope.last_wave()).zip(&scope.frozen.waves);
+    let routed: Vec<bool> = numbers
+        .map(|(number, wave)| match wave.is_unlisted() {
+            true => scope.base().is_some_and(|base| gives_weight(base, None, new)),
+            false => status.routes.iter().any(|record| {
+                let cells = record.cells.iter().filter(|cell| cell.wave == number);
+                let rules: Vec<u32> = cells.flat_map(|cell| cell.rules.iter().copied()).collect();
+                scope.route(record).is_some_and(|route| gives_weight(route, Some(&rules), new))
+            }),
+        })
+        .collect();
+    let waves = status.waves.iter_mut().zip(routed);
+    for (record, _) in waves.filter(|(record, routed)| *routed && record.state == WaveProgress::Old) {
+        record.state = WaveProgress::Moving;
+        record.at = Some(at);
+    }
+}
+
+/// Tells whether a rule of a route, of all or of these, gives weight to a Service.
+fn gives_weight(route: &serde_json::Value, rules: Option<&[u32]>, service: &str) -> bool {
+    let all = route["spec"]["rules"].as_array().map_or(&[][..], Vec::as_slice);
+    let wanted = (0u32..).zip(all).filter(|(index, _)| rules.is_none_or(|rules| rules.contains(index)));
+    wanted.flat_map(|(_, rule)| backends(rule)).any(|(name, weight)| name == service && weight > 0)
 }
 
 /// Tells whether every rule of a wave sends its customers to `slot`; the unlisted wave is the base route.

@@ -167,6 +167,7 @@ impl<'a> Composer<'a> {
         if let DeployedBy::Pilothouse { container } = &self.scope.plan.deploy {
             edit.image = Some((container.clone(), frozen.new.image.clone()));
             edit.version = Some(frozen.new.version.clone());
+            edit.slot = Some(frozen.new.slot);
         }
         Ok(vec![vec![base], vec![self.deployment(Side::New, &edit, Direction::Forward)?]])
     }

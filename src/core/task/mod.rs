@@ -127,7 +127,7 @@ pub fn on_read(
     }
     let Some(task) = state.task.take() else { return };
     let flow = match task {
-        Task::Start(task) => task.on_read(state, id, result, effects),
+        Task::Start(task) => task.on_read(state, now, id, result, effects),
         Task::Cas(task) => task.on_read(state, id, result),
         Task::Intent(task) => task.on_read(state, now, id, result, effects),
         Task::Settle(task) => task.on_read(state, now, id, result, effects),

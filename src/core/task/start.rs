@@ -69,6 +69,7 @@ impl StartTask {
     pub fn on_read(
         mut self: Box<Self>,
         state: &mut State,
+        now: Timestamp,
         id: OpId,
         result: Result<Found, ReadFailure>,
         effects: &mut Vec<Effect>,
@@ -91,7 +92,7 @@ impl StartTask {
         if !waiting.is_empty() {
             return Flow::Wait(Task::Start(self));
         }
-        self.check(state, effects)
+        self.check(state, now, effects)
     }
 
     /// Takes in an outcome.
@@ -139,8 +140,8 @@ impl StartTask {
         }
     }
 
-    fn check(mut self: Box<Self>, state: &mut State, effects: &mut Vec<Effect>) -> Flow {
-        let findings = preflight(state, &self.request);
+    fn check(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
+        let findings = preflight(state, now, &self.request);
         let refused: Vec<Refusal> = findings
             .iter()
             .filter(|f| f.level == Level::Refuse)

@@ -13,7 +13,11 @@ impl Bed {
             let object = &self.objects[&target];
             let generation = object["metadata"]["generation"].clone();
             let status = match target.kind {
-                ResourceKind::HTTPRoute => seed::accepted(&generation, self.lacks_endpoints(object)),
+                ResourceKind::HTTPRoute if self.ill.pending => continue,
+                ResourceKind::HTTPRoute => {
+                    let dropped = self.ill.dropped && target.name.contains("-ph-");
+                    seed::accepted(&generation, self.lacks_endpoints(object), dropped)
+                }
                 ResourceKind::Deployment => {
                     let n = &object["spec"]["replicas"];
                     json!({ "observedGeneration": generation, "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n })
@@ -69,6 +73,9 @@ impl Bed {
         let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
         let (mut started, mut finished, mut inflight, mut up) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (target, _) in self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod) {
+            if self.ill.unscraped == Some(target.name.as_str()) {
+                continue;
+            }
             let slot = if target.name.starts_with("shop-a") { Slot::A } else { Slot::B };
             let base = RawSeries {
                 slot: Some(slot),
@@ -116,7 +123,12 @@ impl Bed {
         families.insert(Family::Started, Reading::Value(started));
         families.insert(Family::Finished, Reading::Value(finished));
         families.insert(Family::InFlight, Reading::Value(inflight));
-        families.insert(Family::Up, Reading::Value(up));
+        if !self.ill.no_up {
+            families.insert(Family::Up, Reading::Value(up));
+        }
+        if self.ill.partial {
+            families.insert(Family::Finished, Reading::Partial("a store is down".into()));
+        }
         Batch { at: self.now, families }
     }
 

@@ -19,7 +19,7 @@ fn deployment(name: &str, slot: &str, replicas: u32) -> Value {
         "metadata": { "name": name, "labels": {} },
         "spec": { "replicas": replicas, "template": {
             "metadata": { "labels": { "app.kubernetes.io/version": "1", "pilothouse.dev/slot": slot } },
-            "spec": { "containers": [{ "name": "app", "image": "r/app:1" }] } } },
+            "spec": { "containers": [{ "name": "app", "image": "r/app:1", "readinessProbe": {}, "lifecycle": { "preStop": {} } }] } } },
     })
 }
 
@@ -36,10 +36,16 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
         { "group": "", "kind": "Service", "name": "shop-b", "port": 80, "weight": 0 },
     ]);
     let rule = |path: &str| json!({ "matches": [{ "path": { "type": "PathPrefix", "value": path } }], "backendRefs": backends, "timeouts": { "request": "60s" } });
-    let service = |name: &str| (ResourceKind::Service, json!({ "metadata": { "name": name }, "spec": {} }));
+    let service = |name: &str, slot: &str| {
+        let ports = json!([{ "port": 80, "targetPort": 8080 }]);
+        (
+            ResourceKind::Service,
+            json!({ "metadata": { "name": name }, "spec": { "selector": { "pilothouse.dev/slot": slot }, "ports": ports } }),
+        )
+    };
     vec![
-        service("shop-a"),
-        service("shop-b"),
+        service("shop-a", "a"),
+        service("shop-b", "b"),
         (ResourceKind::Deployment, deployment("shop-a", "a", 2)),
         (ResourceKind::Deployment, deployment("shop-b", "b", 0)),
         (
@@ -65,7 +71,7 @@ pub fn objects() -> Vec<(ResourceKind, Value)> {
 }
 
 /// What a survey of the small cluster finds: its one Gateway, of a class that some stranger serves, and these policies.
-pub fn survey(request: &SurveyRequest, policies: &[Value]) -> Survey {
+pub fn survey(request: &SurveyRequest, policies: &[Value], others: &(Vec<Value>, Vec<Value>)) -> Survey {
     let is_true = |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": 1 });
     let gateway = json!({
         "metadata": { "name": "web", "namespace": "shop", "generation": 1 },
@@ -92,8 +98,8 @@ pub fn survey(request: &SurveyRequest, policies: &[Value]) -> Survey {
             namespace: "shop".into(),
             objects: Answer::Value(policies.to_vec()),
         }],
-        budgets: Answer::Value(Vec::new()),
-        scaled_objects: Answer::NotServed,
+        budgets: Answer::Value(others.0.clone()),
+        scaled_objects: Answer::Value(others.1.clone()),
     }
 }
 
@@ -110,6 +116,16 @@ pub struct Ill {
     pub uncounted: BTreeSet<Slot>,
     /// These slots do not count requests at their end.
     pub unfinished: BTreeSet<Slot>,
+    /// The gateway does not answer for what is written now.
+    pub pending: bool,
+    /// The gateway says that some rules of each managed route are dropped.
+    pub dropped: bool,
+    /// The source does not say which scrapes have worked.
+    pub no_up: bool,
+    /// This pod is no target of the metrics source.
+    pub unscraped: Option<&'static str>,
+    /// The metrics source answers in part.
+    pub partial: bool,
     /// Nobody sends anything.
     pub silent: bool,
     /// The pods of this slot do not end when they are taken away.
@@ -117,10 +133,13 @@ pub struct Ill {
 }
 
 /// Makes the status of a route that the gateway has accepted.
-pub fn accepted(generation: &Value, lacks_endpoints: bool) -> Value {
+pub fn accepted(generation: &Value, lacks_endpoints: bool, dropped: bool) -> Value {
     let condition =
         |kind: &str, status: &str| json!({ "type": kind, "status": status, "observedGeneration": generation });
     let mut conditions = vec![condition("Accepted", "True"), condition("ResolvedRefs", "True")];
+    if dropped {
+        conditions.push(condition("PartiallyInvalid", "True"));
+    }
     if lacks_endpoints {
         conditions.push(condition(crate::api::NO_ENDPOINTS, "False"));
     }

@@ -39,13 +39,15 @@ pub fn sync(store: &Store) {
     }
 }
 
-/// Tells whether any Service sends requests to the pod.
-pub fn is_member(store: &Store, pod: &Value) -> bool {
+/// Names the Services that send requests to the pod.
+pub fn services_of(store: &Store, pod: &Value) -> Vec<String> {
     let (_, services) = store.list(&SERVICES);
     services
         .iter()
         .filter(|s| selects(s))
-        .any(|s| Selection::labelled(namespace_of(s), &s["spec"]["selector"]).takes(pod))
+        .filter(|s| Selection::labelled(namespace_of(s), &s["spec"]["selector"]).takes(pod))
+        .map(|service| name_of(service).to_owned())
+        .collect()
 }
 
 fn selects(service: &Value) -> bool {

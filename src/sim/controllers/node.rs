@@ -1,10 +1,11 @@
 //! The node: starts pods, keeps them ready, and ends them as a kubelet does.
 
-use super::endpoints::is_member;
+use super::endpoints::services_of;
 use super::owner::{is_true, namespace_of, set_condition};
 use crate::model::{Slot, label_of, name_of, uid_of};
 use crate::sim::api::resources::PODS;
 use crate::sim::api::{DeleteOptions, Part, Store, Target, control, delete};
+use crate::sim::seed;
 use crate::sim::wire::{LivePod, Traffic};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -111,12 +112,15 @@ impl Node {
             .filter(|p| p["status"]["phase"] == "Running")
             .map(|pod| {
                 let terminating = pod["metadata"]["deletionTimestamp"].is_string();
+                let services = services_of(&self.store, pod);
+                // Before a pod says its slot, metrics tell the slots apart by their Services.
+                let behind = || services.iter().find_map(|service| seed::slot_of_service(service));
                 LivePod {
                     name: name_of(pod).to_owned(),
                     uid: uid_of(pod).to_owned(),
-                    slot: label_of(pod, "pilothouse.dev/slot").and_then(Slot::parse),
+                    slot: label_of(pod, "pilothouse.dev/slot").map_or_else(behind, Slot::parse),
                     version: label_of(pod, "app.kubernetes.io/version").unwrap_or_default().to_owned(),
-                    ready: is_true(pod, "Ready") && !terminating && is_member(&self.store, pod),
+                    ready: is_true(pod, "Ready") && !terminating && !services.is_empty(),
                     terminating,
                 }
             })

@@ -23,6 +23,9 @@ const OPEN: &str = "5 sockets, oldest ";
 /// What the screen has to say of sockets that nobody waits for.
 const ASKED: &str = "5 sockets asked to reconnect";
 
+/// Why the drain is forced.
+const REASON: &str = "these clients never close";
+
 /// Waits for endless sockets, cuts some by force, and asks some to reconnect.
 pub async fn run(cluster: &Cluster) -> Result<()> {
     for (name, sockets) in [("waited", "wait"), ("forced", "wait"), ("reconnected", "reconnect")] {
@@ -40,7 +43,7 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
 
 /// Nothing is scaled while the clients keep their sockets; once they close them the drain is proven.
 async fn waited(cluster: &Cluster) -> Result<()> {
-    let mut stage = Stage::set(cluster, "4.50.0", endless()).await?;
+    let mut stage = Stage::set(cluster, "4.50.0", endless(), |_| {}).await?;
     stage.only(SOCKETS as usize).await?;
     let begun = Instant::now();
     let says_so = |screen: &str| {
@@ -63,23 +66,21 @@ async fn waited(cluster: &Cluster) -> Result<()> {
 
 /// The console names whom it cuts and counts them; the judge and the kubelet count the same.
 async fn forced(cluster: &Cluster) -> Result<()> {
-    let mut stage = Stage::set(cluster, "4.50.1", endless()).await?;
+    let mut stage = Stage::set(cluster, "4.50.1", endless(), |_| {}).await?;
     stage.only(SOCKETS as usize).await?;
-    stage.send(&[Key::Char(' '), Key::Char('x')])?;
-    let (mut said, mut named) = (None, String::new());
-    stage
-        .finish(|screen| {
-            if let Some(count) = announced(screen) {
-                said = Some(count);
-                named = screen.to_owned();
-            }
-        })
-        .await?;
+    stage.answer("Space actions", &[Key::Char(' '), Key::Char('x')]).await?;
+    // Nothing happens before the phrase and a reason stand there, and Enter is pressed on both.
+    let dialog = stage.answer("Enter does nothing until it matches.", &[]).await?;
+    let said = announced(&dialog).ok_or_else(|| eyre!("the dialog does not say how many it cuts:\n{dialog}"))?;
+    stage.answer("Reason: ", &typed(&format!("cut {said} on old"))).await?;
+    stage.answer("Enter goes to the reason.", &[Key::Enter]).await?;
+    stage.answer("Enter does nothing until a reason stands here.", &typed(REASON)).await?;
+    stage.answer("Enter runs it.", &[Key::Enter]).await?;
+    stage.finish(|_| {}).await?;
     let release = stage.release().await?;
     let old = stage.old.clone();
     let ended = stage.end().await?;
 
-    let said: usize = said.ok_or_else(|| eyre!("no dialog said how many it cuts"))?;
     let cut: Vec<&Record> = ended.records.iter().filter(|record| record.is_cut()).collect();
     figure("rig.force.said", said, "transactions");
     figure("rig.force.cut", cut.len(), "transactions");
@@ -97,8 +98,9 @@ async fn forced(cluster: &Cluster) -> Result<()> {
     let evidence = journaled(&release).ok_or_else(|| eyre!("the journal does not say that the drain was forced"))?;
     for customer in &customers {
         ensure!(evidence.contains(customer), "the journal does not name {customer}: {evidence}");
-        ensure!(named.contains(customer), "the dialog does not name {customer}:\n{named}");
+        ensure!(dialog.contains(customer), "the dialog does not name {customer}:\n{dialog}");
     }
+    ensure!(evidence.contains(REASON), "the journal does not give the reason: {evidence}");
     Ok(())
 }
 
@@ -107,18 +109,19 @@ async fn reconnected(cluster: &Cluster) -> Result<()> {
     let old = super::history::slots(cluster).await?.old;
     cluster.kubelet.reconnect(&old);
     let profile = Profile { comes_back: true, ..endless() };
-    let mut stage = Stage::set(cluster, "4.50.2", profile).await?;
-    let mut asked = false;
-    stage.finish(|screen| asked |= screen.contains(ASKED)).await?;
-    // The clients come back within a beat.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let back = cluster.kubelet.open("4.50.2");
+    let new = "4.50.2";
+    let asked = std::cell::Cell::new(false);
+    let look = |screen: &str| asked.set(asked.get() || screen.contains(ASKED));
+    let mut stage = Stage::set(cluster, new, profile, look).await?;
+    stage.finish(look).await?;
     let ended = stage.end().await?;
-    let left = ended.records.iter().filter(|record| is_socket(record) && record.version == old).count();
+    let sockets =
+        |version: &str| ended.records.iter().filter(|record| is_socket(record) && record.version == version).count();
+    let (left, back) = (sockets(&old), sockets(new));
     figure("rig.reconnect.asked", left, "sockets");
-    ensure!(asked, "the screen never said {ASKED:?}");
+    ensure!(asked.get(), "the screen never said {ASKED:?}");
     ensure!(left == SOCKETS as usize, "{left} sockets were asked to reconnect, not {SOCKETS}");
-    ensure!(back >= left, "only {back} transactions are open on the new version: not every socket came back");
+    ensure!(back == left, "{back} sockets came back, not {left}");
     // The sockets are not waited for; everything else is.
     let others: Vec<Record> = ended.records.iter().filter(|record| !is_socket(record)).cloned().collect();
     let false_drains = judge::false_drains(&others, &ended.claims);
@@ -136,6 +139,10 @@ fn uncut(name: &str, ended: &Ended) -> Result<()> {
         ended.exits.iter().filter(|exit| exit.open > 0).map(|exit| (exit.version.as_str(), exit.open)).collect();
     ensure!(by_version.is_empty(), "pods ended with work in flight: {by_version:?}");
     Ok(())
+}
+
+fn typed(text: &str) -> Vec<Key> {
+    text.chars().map(Key::Char).collect()
 }
 
 /// Reads from the dialog how many transactions it is about to cut: `Type cut 5 on old to go: `.

@@ -74,6 +74,8 @@ async fn follow(rest: Rest, path: String, keep: impl Fn(&Value)) {
                 false
             })
             .await;
+        // A watch that ended comes back; one that cannot must not spin.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -111,11 +111,12 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
     let mut played = Vec::new();
     let mut stopped = None;
     for run in RUNS.iter().filter(|run| options.wants(run.name)) {
+        let begun = load.now();
         match play(cluster, &load, run).await {
             Ok(run) => played.push(run),
             // Its release is under way, so no other can begin.
             Err(why) => {
-                stopped = Some(format!("{}: {why:#}", run.name));
+                stopped = Some((run, begun, format!("{}: {why:#}", run.name)));
                 break;
             }
         }
@@ -124,13 +125,19 @@ pub async fn run(cluster: &Cluster, options: &Options) -> Result<()> {
     load.hang_up();
     let records = load.end().await?;
     let of_runs: Vec<Vec<Seen>> = played.iter().map(|run| history.of(run.run.version)).collect();
+    let mut wrong: Vec<String> = weight(&records).into_iter().collect();
+    let mut end = Duration::MAX;
+    if let Some((run, begun, why)) = stopped {
+        // What was cut in it is told all the same.
+        let rest: Vec<Record> = records.iter().filter(|record| record.start >= begun).cloned().collect();
+        wrong
+            .extend([vec![why], told("transactions were cut", &judge::cuts(&rest, &history.of(run.version)))].concat());
+        end = begun;
+    }
     let changes = history.end();
-
-    let mut wrong: Vec<String> = stopped.into_iter().collect();
-    wrong.extend(weight(&records));
     let mut all = Sum::default();
     for (at, (run, seen)) in played.iter().zip(&of_runs).enumerate() {
-        let until = played.get(at + 1).map_or(Duration::MAX, |next| next.begun);
+        let until = played.get(at + 1).map_or(end, |next| next.begun);
         let from = if at == 0 { Duration::ZERO } else { run.begun };
         let (sum, mut findings) = judged(run, &records, seen, from, until);
         sum.print(&format!("rig.{}", run.run.name));
@@ -220,14 +227,16 @@ async fn revision(cluster: &Cluster) -> Result<u64> {
 fn judged(played: &Played, records: &[Record], seen: &[Seen], from: Duration, to: Duration) -> (Sum, Vec<String>) {
     let Played { run, killed, .. } = played;
     let old = &*played.slots.old;
-    let claims = [judge::claims(seen), played.claims.clone()].concat();
+    let by_release = judge::claims(seen);
+    let both_claimed = !by_release.is_empty() && !played.claims.is_empty();
+    let claims = [by_release, played.claims.clone()].concat();
     let false_drains = judge::false_drains(records, &claims);
     let records: Vec<Record> =
         records.iter().filter(|record| record.start >= from && record.start < to).cloned().collect();
 
     let mut wrong = played.wrong.clone();
-    if claims.len() < 2 {
-        wrong.push(format!("a drain was claimed by the Release and by the screen, but only {claims:?} was seen"));
+    if !both_claimed {
+        wrong.push(format!("the Release and the screen both claim a drain, but only {claims:?} was seen"));
     }
     let cuts = judge::cuts(&records, seen);
     let legs = judge::legs(seen, from, to, old, run.version);
@@ -265,12 +274,15 @@ fn judged(played: &Played, records: &[Record], seen: &[Seen], from: Duration, to
         ("answers came by a wrong version", versions),
         ("drains were false", false_drains),
     ] {
-        if !findings.is_empty() {
-            let told = findings.iter().take(TOLD).cloned().collect::<Vec<_>>().join("\n    ");
-            wrong.push(format!("{} {what}:\n    {told}", findings.len()));
-        }
+        wrong.extend(told(what, &findings));
     }
     (sum, wrong)
+}
+
+/// Counts findings of one kind and tells the first.
+fn told(what: &str, findings: &[String]) -> Vec<String> {
+    let first = findings.iter().take(TOLD).cloned().collect::<Vec<_>>().join("\n    ");
+    (!findings.is_empty()).then(|| format!("{} {what}:\n    {first}", findings.len())).into_iter().collect()
 }
 
 /// Judges the order of a run's writes.

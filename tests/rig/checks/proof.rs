@@ -48,7 +48,7 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
 }
 
 async fn faults(cluster: &Cluster) -> Result<()> {
-    let mut stage = Stage::set(cluster, "4.40.0", endless()).await?;
+    let mut stage = Stage::set(cluster, "4.40.0", endless(), |_| {}).await?;
     stage.only(SOCKETS as usize).await?;
     let old = stage.old.clone();
     let broken = broken(cluster, &mut stage, &old).await;

@@ -23,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Load before a release: rates need some samples.
 const BEFORE: Duration = Duration::from_secs(5);
 
+/// How long the screen may take to say something.
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// How often the screen is looked at while nothing may happen.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -78,8 +81,13 @@ impl Shortened {
 }
 
 impl<'a> Stage<'a> {
-    /// Begins the load, and plays a release until its old version drains.
-    pub async fn set(cluster: &'a Cluster, version: &'static str, profile: Profile) -> Result<Self> {
+    /// Begins the load, and plays a release until its old version drains; `look` sees every screen.
+    pub async fn set(
+        cluster: &'a Cluster,
+        version: &'static str,
+        profile: Profile,
+        look: impl FnMut(&str),
+    ) -> Result<Self> {
         let slots = slots(cluster).await?;
         let under_way = cluster.rest.get(&plan()).await?.ok()?["status"]["activeRelease"].clone();
         ensure!(under_way.is_null(), "release {under_way} is still under way");
@@ -92,7 +100,9 @@ impl<'a> Stage<'a> {
         let console = Console::start(&cluster.kubeconfig("operator"), &cluster.run)?;
         let (robot, old, exits) = (Robot::new(version, None), slots.old.clone(), cluster.kubelet.exits().len());
         let mut stage = Self { load, old, cluster, version, slots, history, console, robot, exits };
-        stage.play("to-drain", |_| {}, |phase| phase == "DrainingOld" || phase == "RetiringOld").await?;
+        // A drain that nothing stands in the way of may be over before it is seen.
+        let drains = |phase: &str| ["DrainingOld", "RetiringOld", "Cleaning", "Done"].contains(&phase);
+        stage.play("to-drain", look, drains).await?;
         Ok(stage)
     }
 
@@ -144,9 +154,18 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Types keys.
-    pub fn send(&mut self, keys: &[Key]) -> Result<()> {
-        self.console.send(keys)
+    /// Waits for words on the screen, types keys, and returns the screen that had the words.
+    pub async fn answer(&mut self, words: &str, keys: &[Key]) -> Result<String> {
+        let begun = Instant::now();
+        loop {
+            let screen = self.console.text();
+            if screen.contains(words) {
+                self.console.send(keys)?;
+                return Ok(screen);
+            }
+            ensure!(begun.elapsed() < ANSWER, "the screen never said {words:?}; it is:\n{screen}");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Lets the robot play until the release is done; `look` sees every screen.

@@ -6,6 +6,7 @@ use super::metrics::Fault;
 use super::pod::{self, Running};
 use super::supervisor::Supervisor;
 use crate::behaviours::rest::{Patch, Rest};
+use crate::objects::APP;
 use color_eyre::eyre::Result;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
@@ -236,7 +237,9 @@ impl Inner {
     /// Lets Prometheus scrape a pod.
     pub fn add_target(&self, pod: &Pod, address: &str) {
         let mut labels = json!({ "namespace": pod.namespace(), "pod": pod.name_any() });
-        if let Some(slot) = pod.labels().get("pilothouse.dev/slot") {
+        // As the relabelling that `init` prints: a pod of the application that says no slot yet is slot a's.
+        let plain = || pod.labels().get("app").filter(|app| *app == APP).map(|_| "a".to_owned());
+        if let Some(slot) = pod.labels().get("pilothouse.dev/slot").cloned().or_else(plain) {
             labels["slot"] = json!(slot);
         }
         let target = json!({ "targets": [address], "labels": labels, "version": pod::version(pod) });

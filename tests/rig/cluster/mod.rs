@@ -1,18 +1,21 @@
 //! The cluster: its programs, in the order in which they need each other, and how to reach it.
 
 mod app;
+mod contour;
 mod envoy;
 mod kubelet;
 mod metrics;
 mod pod;
 mod supervisor;
 
+pub use contour::ENVOY as CONTOURS_ENVOY;
 pub use kubelet::{Exit, Kubelet, lock};
 pub use metrics::Fault;
 pub use supervisor::Supervisor;
 
 use crate::behaviours::rest::Rest;
 use crate::objects;
+use crate::outside::Gateway;
 use color_eyre::eyre::{Result, WrapErr, bail, ensure, eyre};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -26,8 +29,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 /// Everything `tests/rig/build` has to have built.
-pub const PROGRAMS: [&str; 7] =
-    ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy-gateway", "envoy", "prometheus"];
+pub const PROGRAMS: [&str; 8] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy-gateway", "contour", "envoy", "prometheus"];
 
 /// Where the API server listens.
 const API: &str = "https://127.0.0.1:6443";
@@ -42,7 +45,7 @@ pub const GATEWAY: &str = "127.0.0.1:8000";
 const STEP: Duration = Duration::from_secs(60);
 
 /// Marks the files that hold a CRD.
-const CRD: &[u8] = b"kind: CustomResourceDefinition";
+const CRD: &str = "kind: CustomResourceDefinition";
 
 /// The users of the API server: name, token, groups.
 const USERS: [(&str, &str, &str); 4] = [
@@ -96,20 +99,32 @@ impl Cluster {
             bin,
             started: Duration::ZERO,
         };
-        let (applied, certified) = tokio::join!(this.create_crds(&crds), this.certify());
-        applied?;
-        certified?;
-        this.supervisor.note("CRDs created, certificates made");
-        let mut gateway = with_mounts(&run.join("eg"), &this.bin.join("envoy-gateway"));
-        gateway.args(["server", "--config-path"]).arg(this.write("eg.yaml", &objects::envoy_gateway())?);
-        gateway.env("KUBECONFIG", run.join("admin.conf"));
-        this.supervisor.spawn("envoy-gateway", gateway)?;
+        match Gateway::of_run() {
+            Gateway::EnvoyGateway => {
+                let (applied, certified) = tokio::join!(this.create_crds(&crds), this.certify());
+                applied?;
+                certified?;
+                this.supervisor.note("CRDs created, certificates made");
+                let mut gateway = with_mounts(&run.join("eg"), &this.bin.join("envoy-gateway"));
+                gateway.args(["server", "--config-path"]).arg(this.write("eg.yaml", &objects::envoy_gateway())?);
+                gateway.env("KUBECONFIG", run.join("admin.conf"));
+                this.supervisor.spawn("envoy-gateway", gateway)?;
+            }
+            Gateway::Contour => {
+                this.create_crds(&crds).await?;
+                this.supervisor.note("CRDs created");
+                this.start_contour().await?;
+            }
+        }
         this.supervisor.spawn("prometheus", this.prometheus()?)?;
         this.apply_objects().await?;
         this.supervisor.note("objects applied");
-        wait("envoy-gateway", || get("127.0.0.1:8081", "/readyz")).await?;
+        match Gateway::of_run() {
+            Gateway::EnvoyGateway => drop(wait("envoy-gateway", || get("127.0.0.1:8081", "/readyz")).await?),
+            Gateway::Contour => this.start_contours_envoy().await?,
+        }
         wait("prometheus", || get(PROMETHEUS, "/-/ready")).await?;
-        this.supervisor.note("envoy-gateway and prometheus ready");
+        this.supervisor.note("the gateway and prometheus are ready");
         wait("the application behind the gateway", || this.answered()).await?;
         this.started = begun.elapsed();
         this.supervisor.note("first request answered");
@@ -156,13 +171,16 @@ impl Cluster {
     /// reading 4 MB of YAML is the server's work either way.
     async fn create_crds(&self, crds: &Path) -> Result<()> {
         let mut definitions: Vec<(&str, Vec<u8>)> = Vec::new();
-        for folder in ["gateway-api", "envoy-gateway"] {
+        let folders = match Gateway::of_run() {
+            Gateway::EnvoyGateway => ["gateway-api", "envoy-gateway"],
+            Gateway::Contour => ["gateway-api", "contour"],
+        };
+        for folder in folders {
             for entry in fs::read_dir(crds.join(folder))? {
-                let text = fs::read(entry?.path())?;
                 // One file of the Gateway API holds an admission policy about upgrades, which there are none of here.
-                if text.windows(CRD.len()).any(|part| part == CRD) {
-                    definitions.push(("application/yaml", text));
-                }
+                let text = fs::read_to_string(entry?.path())?;
+                let parts = text.split("\n---").filter(|part| part.contains(CRD));
+                definitions.extend(parts.map(|part| ("application/yaml", part.as_bytes().to_vec())));
             }
         }
         for own in pilothouse::api::crds() {
@@ -220,7 +238,8 @@ impl Cluster {
         Ok(command)
     }
 
-    async fn answered(&self) -> Result<()> {
+    /// Asks the application through the gateway once.
+    pub async fn answered(&self) -> Result<()> {
         let stream = TcpStream::connect(GATEWAY).await?;
         let (status, body) = exchange(stream, "/", objects::HOST).await?;
         if status == 200 { Ok(()) } else { Err(eyre!("the gateway answered {status}: {}", body.trim())) }

@@ -1,0 +1,77 @@
+//! `doctor` on this machine: what it is asked to look at, and what this machine says of itself.
+
+use super::super::{Failure, machine, open};
+use super::{Around, Patient, Report, examine};
+use crate::config::{self, Settings, Surroundings, Wanted};
+use crate::core::Setup;
+use crate::model::Finding;
+use crate::runtime::Wired;
+use crate::telemetry;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Returns the settings that hold while the files have mistakes: flags and environment alone.
+///
+/// # Errors
+/// Fails only if a flag itself is wrong, which the mistakes say already.
+pub(in crate::cli) fn without_files(wanted: &Wanted) -> Result<Settings, Vec<Finding>> {
+    let wanted = Wanted { theme: None, keymap: None, time: None, ..wanted.clone() };
+    config::load(&wanted, &Surroundings { folder: None, ..machine::surroundings() })
+}
+
+/// Looks at this machine and the cluster that the settings name.
+///
+/// # Errors
+/// Fails only if no session number can be drawn.
+pub(in crate::cli) async fn run(
+    settings: &Settings,
+    mistakes: Vec<Finding>,
+    stop: &CancellationToken,
+) -> Result<Report, Failure> {
+    let session = machine::session()?;
+    let patient = patient(settings, session).await;
+    Ok(examine(&around(mistakes), patient, stop).await)
+}
+
+async fn patient(settings: &Settings, session: String) -> Result<Patient, String> {
+    let connected = open::reach(settings).await.map_err(|failure| failure.text)?;
+    let failed = |error: crate::cluster::ConnectError| format!("failed to {error}");
+    let read = connected.read_client().map_err(failed)?;
+    let reviews = connected.review_client().map_err(failed)?;
+    let clock = machine::clock();
+    let links = Arc::new(Wired::new(read.clone(), None, settings.metrics.clone(), clock.clone()));
+    let setup = Setup {
+        namespace: connected.namespace,
+        cluster: connected.context,
+        plan: settings.plan.clone(),
+        person: machine::person(),
+        session,
+        watch: true,
+    };
+    Ok(Patient { server: connected.server, setup, links, read, reviews, clock })
+}
+
+fn around(mistakes: Vec<Finding>) -> Around {
+    let is_set = |name: &str| machine::variable(name).is_some_and(|value| !value.is_empty());
+    let inside = match (is_set("TMUX"), is_set("STY")) {
+        (true, _) => Some("tmux"),
+        (false, true) => Some("screen"),
+        (false, false) => None,
+    };
+    let surroundings = machine::surroundings();
+    let has_config = surroundings.folder.as_ref().is_some_and(|folder| folder.join("config.toml").is_file());
+    Around {
+        term: machine::variable("TERM"),
+        colors: machine::variable("COLORTERM"),
+        inside,
+        remote: is_set("SSH_CONNECTION"),
+        size: std::io::stdout().is_terminal().then(|| crossterm::terminal::size().ok()).flatten(),
+        is_utf8: surroundings.is_utf8,
+        no_color: surroundings.no_color,
+        config: surroundings.folder,
+        has_config,
+        mistakes,
+        logs: telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref()),
+    }
+}

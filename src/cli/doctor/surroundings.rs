@@ -1,0 +1,144 @@
+//! The terminal and the files of this machine.
+
+use super::{Area, Line, State};
+use crate::model::Finding;
+use std::path::PathBuf;
+
+/// What this machine says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// `TERM`.
+    pub term: Option<String>,
+    /// `COLORTERM`.
+    pub colors: Option<String>,
+    /// The program that stands between, such as `tmux`.
+    pub inside: Option<&'static str>,
+    /// Whether the terminal is at the other end of an SSH connection.
+    pub remote: bool,
+    /// Columns and rows; `None` without a terminal.
+    pub size: Option<(u16, u16)>,
+    /// Whether the locale's characters are UTF-8.
+    pub is_utf8: bool,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// The folder of the configuration.
+    pub config: Option<PathBuf>,
+    /// Whether there is a `config.toml`.
+    pub has_config: bool,
+    /// Every mistake in the configuration, the theme and the keymap.
+    pub mistakes: Vec<Finding>,
+    /// The folder of the logs.
+    pub logs: Option<PathBuf>,
+}
+
+/// The smallest terminal that shows the main screen, columns and rows.
+const SMALLEST: (u16, u16) = (60, 16);
+
+/// Looks at the terminal and the files.
+pub fn lines(around: &Around) -> Vec<Line> {
+    let mut lines = vec![terminal(around), letters(around)];
+    lines.extend(colors(around));
+    lines.extend(files(around));
+    lines
+}
+
+fn terminal(around: &Around) -> Line {
+    let line = |state, text: String| Line::new(Area::Terminal, "terminal.size", state, text);
+    let Some((columns, rows)) = around.size else {
+        return line(State::Note, "there is no terminal here: verbs work, the console needs one".into());
+    };
+    let term = around.term.as_deref().unwrap_or_default();
+    let inside = around.inside.map(|name| format!(", inside {name}")).unwrap_or_default();
+    let remote = if around.remote { ", over SSH" } else { "" };
+    let is = format!("TERM {}, {columns}x{rows}{inside}{remote}", if term.is_empty() { "is not set" } else { term });
+    if term.is_empty() || term == "dumb" {
+        return line(State::Warn, format!("{is}: the console cannot draw; set TERM, such as xterm-256color"));
+    }
+    if columns < SMALLEST.0 || rows < SMALLEST.1 {
+        return line(
+            State::Note,
+            format!("{is}: below {}x{} only a card with the essentials is shown", SMALLEST.0, SMALLEST.1),
+        );
+    }
+    line(State::Ok, is)
+}
+
+fn letters(around: &Around) -> Line {
+    if around.is_utf8 {
+        return Line::new(Area::Terminal, "terminal.utf8", State::Ok, "the locale says UTF-8");
+    }
+    let text = "the locale does not say UTF-8 (LC_ALL, LC_CTYPE, LANG): everything is drawn with ASCII alone";
+    Line::new(Area::Terminal, "terminal.utf8", State::Note, text)
+}
+
+fn colors(around: &Around) -> Option<Line> {
+    let text = match (&around.colors, around.no_color) {
+        (_, true) => "NO_COLOR is set: the theme is mono, words and glyphs say everything".to_owned(),
+        (Some(colors), _) if !colors.is_empty() => format!("16 colours are used (COLORTERM {colors})"),
+        _ => "16 colours are used".to_owned(),
+    };
+    around.size.map(|_| Line::new(Area::Terminal, "terminal.colours", State::Ok, text))
+}
+
+fn files(around: &Around) -> Vec<Line> {
+    let line = |check: &str, state, text: String| Line::new(Area::Files, check, state, text);
+    let mut lines: Vec<Line> =
+        around.mistakes.iter().map(|finding| line(&finding.check, State::Refused, finding.text.clone())).collect();
+    if lines.is_empty() {
+        lines.push(match &around.config {
+            Some(folder) if around.has_config => {
+                line("config.file", State::Ok, format!("{} has no mistake", folder.join("config.toml").display()))
+            }
+            Some(folder) => line(
+                "config.file",
+                State::Ok,
+                format!("there is no {}: what is built in holds", folder.join("config.toml").display()),
+            ),
+            None => line("config.file", State::Note, "this machine has no place for a config.toml".into()),
+        });
+    }
+    lines.push(match &around.logs {
+        Some(folder) => line("log.folder", State::Ok, format!("logs go to {}", folder.display())),
+        None => line("log.folder", State::Note, "there is no place for logs: set PILOTHOUSE_STATE_DIR".into()),
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(around: &Around) -> Vec<(State, String)> {
+        lines(around).into_iter().map(|line| (line.state, line.text)).collect()
+    }
+
+    #[test]
+    fn a_good_terminal_is_well_and_a_dumb_one_is_warned_of() {
+        let mut around =
+            Around { term: Some("xterm".into()), size: Some((80, 24)), is_utf8: true, ..Around::default() };
+        around.inside = Some("tmux");
+        assert_eq!(said(&around)[0], (State::Ok, "TERM xterm, 80x24, inside tmux".into()));
+        around.term = Some("dumb".into());
+        assert_eq!(
+            said(&around)[0],
+            (
+                State::Warn,
+                "TERM dumb, 80x24, inside tmux: the console cannot draw; set TERM, such as xterm-256color".into()
+            )
+        );
+        around.size = Some((59, 24));
+        around.term = Some("xterm".into());
+        assert_eq!(said(&around)[0].0, State::Note);
+        around.size = None;
+        assert_eq!(said(&around)[0].1, "there is no terminal here: verbs work, the console needs one");
+    }
+
+    #[test]
+    fn every_mistake_of_the_files_is_refused() {
+        let mistakes = vec![Finding::refuse("config.unknown", "a"), Finding::refuse("theme.unknown", "b")];
+        let around = Around { mistakes, ..Around::default() };
+        let refused: Vec<String> =
+            said(&around).into_iter().filter(|(state, _)| *state == State::Refused).map(|(_, text)| text).collect();
+        assert_eq!(refused, ["a", "b"]);
+    }
+}
