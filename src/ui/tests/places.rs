@@ -102,6 +102,15 @@ fn a_frozen_view_says_so_refuses_forward_acts_and_keeps_the_way_back() {
 }
 
 #[test]
+fn a_frozen_close_look_stays_as_it_was() {
+    let mut desk = desk();
+    desk.press("d z");
+    assert_eq!(desk.ui.wanted_closeup(desk.now_ms + 60_000, &desk.view), None);
+    desk.press("z");
+    assert!(desk.ui.wanted_closeup(desk.now_ms + 60_000, &desk.view).is_some());
+}
+
+#[test]
 fn copy_gives_what_is_selected_and_says_so() {
     let mut desk = desk();
     desk.press("c j");
