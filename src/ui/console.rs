@@ -156,7 +156,7 @@ impl Ui {
 
     /// Returns what is to be looked at closely before the next frame; `None` when nothing is, or what is known is new.
     pub fn wanted_closeup(&self, now_ms: u64, view: &View) -> Option<Subject> {
-        let wanted = self.places.wanted_closeup(now_ms)?;
+        let wanted = self.places.wanted_closeup(now_ms, self.frozen.is_some())?;
         Some(if self.look.privacy { privacy::reveal(view, wanted) } else { wanted })
     }
 
