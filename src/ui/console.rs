@@ -142,6 +142,11 @@ impl Ui {
         self.dialog.as_ref()?.wanted_preview()
     }
 
+    /// Tells whether the preflight is on the screen, which wants a survey of the last minute.
+    pub fn shows_preflight(&self) -> bool {
+        self.places.is_preflight()
+    }
+
     /// Takes in the preview of the wanted command.
     pub fn show_preview(&mut self, preview: Preview) {
         if let Some(dialog) = &mut self.dialog {

@@ -50,6 +50,11 @@ impl Places {
         self.screen == Screen::Main
     }
 
+    /// Tells whether the preflight is shown.
+    pub fn is_preflight(&self) -> bool {
+        self.screen == Screen::Preflight
+    }
+
     /// Goes to the main screen.
     pub fn home(&mut self) {
         self.open(Screen::Main);
