@@ -7,13 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
 /// How many days of logs are kept.
 const DAYS: usize = 7;
+/// Held by whoever says the last words, to the end.
+static FAILING: Mutex<()> = Mutex::new(());
 /// What can be done after a panic, whatever it was.
 const HINT: &str =
     "Nothing moves without a console. Open another one to go on; `pilothouse rollback` brings everybody back.";
@@ -87,6 +89,8 @@ pub fn install_last_words(
     eyre_hook.install()?;
     let panic_hook = Arc::new(panic_hook);
     std::panic::set_hook(Box::new(move |info| {
+        // Parts that fail together take turns, and the first ends the program.
+        let _turn = FAILING.lock();
         restore();
         let report = format!("{}\n\n{}\n", panic_hook.panic_report(info), state());
         tracing::error!("panic: {info}");

@@ -1,6 +1,6 @@
 //! What a command would do now: shown before it is confirmed, and compared again when it runs.
 
-use super::freeze::{StartRequest, free_name, membership};
+use super::freeze::{StartRequest, free_name};
 use super::preflight::{no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
@@ -17,6 +17,13 @@ pub fn preview(state: &State, now: Timestamp, command: &Command) -> Preview {
     let mark = p.mark(command);
     let Draft { facts, refusals, .. } = p;
     Preview { action: command.action(), title, facts, confirm, refusals, mark }
+}
+
+/// Returns everything that speaks against a command, without what a dialog shows beside it.
+pub fn refusals(state: &State, now: Timestamp, command: &Command) -> Vec<Refusal> {
+    let mut p = Draft { state, now, facts: Vec::new(), refusals: Vec::new() };
+    p.draft(command);
+    p.refusals
 }
 
 struct Draft<'a> {
@@ -77,7 +84,7 @@ impl<'a> Draft<'a> {
             let name =
                 request.release.clone().unwrap_or_else(|| free_name(&self.state.world, &plan.name, &request.version));
             self.fact("release", name, Tone::Plain);
-            if let Ok(waves) = membership(&self.state.world, plan) {
+            if let Some(Ok(waves)) = self.state.waves() {
                 let customers: usize = waves.waves.iter().map(|w| w.customers.len()).sum();
                 self.fact(
                     "plan",
@@ -487,7 +494,7 @@ impl<'a> Draft<'a> {
                 scope.frozen.hash,
             ));
         } else if let Some(plan) = &self.state.plan {
-            text.push_str(&format!("/{}/{:?}", plan.name, membership(&self.state.world, plan).map(|m| m.waves)));
+            text.push_str(&format!("/{}/{:?}", plan.name, self.state.waves()));
         }
         if matches!(command, Command::Cleanup) {
             text.push_str(&format!("/{:?}", super::leftover::left_over(self.state)));

@@ -10,7 +10,7 @@ use super::task::{HoldTask, Task};
 use super::world::ReleaseRead;
 use super::{Command, Effect, Event, Identity, MetricsRequest, Mode, NoticeRow, OpId, RunningRow, Skew, Tone, World};
 use crate::api::Hold;
-use crate::model::{Finding, Plan, ResourceKind, Slot, Timestamp};
+use crate::model::{Finding, Membership, Plan, ResourceKind, Slot, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many notices are kept.
@@ -74,6 +74,9 @@ pub struct State {
     pub(super) notices: VecDeque<NoticeRow>,
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,
+    /// Who would be in which wave if a release started now; computed again when the plan or the customers change, for it
+    /// is asked for several times a picture.
+    resolved: Resolved,
     pub(super) placed: Placed,
     pub(super) surveys: super::survey::Surveys,
     pub(super) rights: super::rights::Rights,
@@ -81,6 +84,13 @@ pub struct State {
     pub(super) leaving: bool,
     /// What the last notices about plan and customers were made of.
     pub(super) noted: Option<(u64, u64)>,
+}
+
+/// The waves of the live plan, and what they were computed from.
+#[derive(Clone, Debug, Default)]
+struct Resolved {
+    waves: Option<Result<Membership, Vec<Finding>>>,
+    from: Option<(u64, u64, String)>,
 }
 
 /// Where the live routes send everybody; computed again when a route changes.
@@ -277,6 +287,7 @@ impl State {
             self.setup.plan = self.plan_name();
         }
         self.refresh_plan();
+        self.refresh_waves();
         super::notes::note(self, now);
         let accepted = self
             .scope()
@@ -288,6 +299,11 @@ impl State {
         self.accepted = if accepted { self.accepted.or_else(|| Some(self.server_now(now))) } else { None };
         self.refresh_placements();
         super::preflight::refresh(self, now);
+    }
+
+    /// Returns the waves as a release that started now would freeze them; `None` without a plan.
+    pub(super) fn waves(&self) -> Option<&Result<Membership, Vec<Finding>>> {
+        self.resolved.waves.as_ref()
     }
 
     fn refresh_plan(&mut self) {
@@ -325,6 +341,19 @@ impl State {
                 self.plan = None;
                 self.plan_findings = findings;
             }
+        }
+    }
+
+    fn refresh_waves(&mut self) {
+        let Some(plan) = &self.plan else {
+            self.resolved = Resolved::default();
+            return;
+        };
+        let of = |kind| self.world.revision(kind);
+        let from = (of(ResourceKind::RolloutPlan), of(ResourceKind::ConfigMap), self.frozen_hash.clone());
+        if self.resolved.from.as_ref() != Some(&from) {
+            let waves = Some(super::freeze::membership(&self.world, plan));
+            self.resolved = Resolved { waves, from: Some(from) };
         }
     }
 

@@ -25,6 +25,9 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 /// Held while a frame is written, so that none is written between [`restore`] and the next [`enter`].
 static WRITING: Mutex<()> = Mutex::new(());
 
+/// Held while the terminal is brought back.
+static RESTORING: Mutex<()> = Mutex::new(());
+
 /// When the terminal was asked who it is, until it answers.
 static ASKED: Mutex<Option<Instant>> = Mutex::new(None);
 
@@ -80,7 +83,10 @@ pub(super) fn enter_again() -> io::Result<()> {
 }
 
 /// Leaves every mode that [`enter`] entered; does nothing when that has been done, or was never needed.
+///
+/// Whoever comes second waits for the first: the program must not end in the middle of it.
 pub fn restore() {
+    let _turn = lock_within(&RESTORING, 4 * PATIENCE);
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }

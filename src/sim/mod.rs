@@ -8,7 +8,7 @@ mod cluster;
 mod controllers;
 mod customers;
 mod gateway;
-mod promql;
+pub mod promql;
 mod scenario;
 mod seed;
 mod traffic;

@@ -10,6 +10,7 @@ mod left;
 mod lifecycle;
 mod naive;
 mod order;
+mod promql;
 mod proof;
 mod smoke;
 mod stage;
@@ -35,6 +36,9 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     }
     if options.wants("behaviours") {
         note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
+    }
+    if options.wants("promql") {
+        note(&mut failed, "promql", promql::run(&cluster).await);
     }
     if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
         note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);

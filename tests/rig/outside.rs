@@ -64,9 +64,10 @@ pub struct Options {
 }
 
 /// The names `--only` knows.
-pub const PARTS: [&str; 10] = [
+pub const PARTS: [&str; 11] = [
     "smoke",
     "behaviours",
+    "promql",
     "release",
     "rollback",
     "rollback_promoted",

@@ -113,6 +113,17 @@ fn it_starts_one_release_only() {
 }
 
 #[test]
+fn it_goes_on_when_the_picture_from_before_the_start_stood_for_a_moment() {
+    let mut robot = on_an_errand();
+    robot.step(&with_advice(" ▶ Space s: start a release"));
+    robot.step(&dialog("Type 4.12.0 to go: 4.12.0▏\n│ Enter runs it.  │"));
+    assert_eq!(robot.step(&with_advice(" ▶ Space s: start a release")), None);
+    let keys = robot.step(&with_advice(" ✓ Space n: next wave internal: 2 customers"));
+    assert_eq!(keys, Some(typed(" n")));
+    assert!(!robot.finished);
+}
+
+#[test]
 fn it_leaves_to_a_person_what_stops_again_and_again() {
     let mut robot = on_an_errand();
     for _ in 0..3 {

@@ -81,9 +81,6 @@ impl Robot {
 
     /// Looks at a screen, one line per row, and returns the keys to send now.
     pub fn step(&mut self, screen: &str) -> Option<Keys> {
-        if self.finished {
-            return None;
-        }
         let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
         let question = self.question(&rows)?;
         let text = question.asked();
@@ -137,8 +134,9 @@ impl Robot {
 
     fn follow(&mut self, key: &str, keys: &[Key]) -> Option<Keys> {
         let start = key == "Space s";
-        if start && self.started {
-            self.finished = true;
+        // The picture from before the start may still stand for a moment: what comes after it is no end.
+        self.finished = start && self.started;
+        if self.finished {
             return None;
         }
         if key == "Space r" && self.resumes >= RESUMES {

@@ -68,9 +68,9 @@ pub fn customers(count: usize) -> String {
 fn rings_of(state: &State) -> Vec<(String, u32, Vec<CustomerId>)> {
     let waves = match (state.scope(), &state.plan) {
         (Some(scope), _) => scope.frozen.waves.clone(),
-        (None, Some(plan)) => match super::freeze::membership(&state.world, plan) {
-            Ok(membership) => membership.waves,
-            Err(_) => Vec::new(),
+        (None, Some(_)) => match state.waves() {
+            Some(Ok(membership)) => membership.waves.clone(),
+            Some(Err(_)) | None => Vec::new(),
         },
         (None, None) => Vec::new(),
     };
@@ -123,7 +123,7 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
     ]
     .into_iter()
     .map(|command| {
-        let mut refusals = super::preview::preview(state, now, &command).refusals;
+        let mut refusals = super::preview::refusals(state, now, &command);
         // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
         refusals.retain(|refusal| refusal.rule != super::survey::STALE);
         (command.action(), refusals)

@@ -8,7 +8,8 @@ use crate::robot::Robot;
 use color_eyre::eyre::Result;
 use serde_json::{Value, json};
 
-const MANAGED: &str = "app.kubernetes.io%2Fmanaged-by%3Dpilothouse";
+/// The label of the routes the console makes, as a query takes it.
+pub const MANAGED: &str = "app.kubernetes.io%2Fmanaged-by%3Dpilothouse";
 
 /// What no run may change, as it was before.
 pub struct Before {

@@ -6,6 +6,7 @@
 use super::baseline::Before;
 use super::figure;
 use super::history::{Slots, find, route, routes, slots};
+use super::left::MANAGED;
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
 use crate::objects::{APP, CUSTOMERS, HOST, NAMESPACE};
@@ -108,8 +109,6 @@ async fn ours(cluster: &Cluster) -> Result<()> {
     }
     Ok(())
 }
-
-const MANAGED: &str = "app.kubernetes.io%2Fmanaged-by%3Dpilothouse";
 
 async fn pilothouse(cluster: &Cluster, args: &[String]) -> Result<()> {
     let home = cluster.run.join("home");

@@ -51,7 +51,8 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-async fn roll_out(cluster: &Cluster) -> Result<()> {
+/// Brings a version into slot b and waits until it is ready.
+pub(super) async fn roll_out(cluster: &Cluster) -> Result<()> {
     let patch = json!({
         "metadata": { "labels": { "app.kubernetes.io/version": NEW } },
         "spec": {
@@ -67,13 +68,15 @@ async fn roll_out(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-async fn scale(cluster: &Cluster, name: &str, replicas: u32) -> Result<()> {
+/// Sets the replicas of a Deployment.
+pub(super) async fn scale(cluster: &Cluster, name: &str, replicas: u32) -> Result<()> {
     let patch = json!([{ "op": "replace", "path": "/spec/replicas", "value": replicas }]);
     cluster.rest.patch(&deployment(name), Patch::Json, &patch).await?.ok()?;
     Ok(())
 }
 
-async fn flip(cluster: &Cluster, a: u32, b: u32) -> Result<()> {
+/// Sets the weights of both slots in the rules of the base route.
+pub(super) async fn flip(cluster: &Cluster, a: u32, b: u32) -> Result<()> {
     let path = format!("/apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/httproutes/{APP}");
     let patch: Vec<Value> = [0, 1]
         .iter()

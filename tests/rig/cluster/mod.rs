@@ -268,10 +268,14 @@ where
     }
 }
 
+/// Reads a path over plain HTTP: the status and the body.
+pub async fn ask(address: &str, path: &str) -> Result<(u16, String)> {
+    exchange(TcpStream::connect(address).await?, path, address).await
+}
+
 /// Reads a path over plain HTTP; only 200 is a success.
 pub async fn get(address: &str, path: &str) -> Result<String> {
-    let stream = TcpStream::connect(address).await?;
-    let (status, body) = exchange(stream, path, address).await?;
+    let (status, body) = ask(address, path).await?;
     if status == 200 { Ok(body) } else { Err(eyre!("{address}{path} answered {status}: {}", body.trim())) }
 }
 

@@ -1,0 +1,167 @@
+//! The real console on a real pseudo terminal against a served cluster.
+
+use crate::cluster::Cluster;
+use crate::report::{Report, quantile};
+use crate::terminal::{Console, Traffic};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const SMALL: (u16, u16) = (80, 24);
+/// How often the console is started for the figures of its start.
+const STARTS: usize = 5;
+/// How many changes, and how many keys.
+const SAMPLES: usize = 10;
+/// How long use and output are counted.
+const WINDOW: Duration = Duration::from_secs(20);
+/// How long a console that has just started needs to come to rest.
+const REST: Duration = Duration::from_secs(5);
+/// The variable that names another build of the program to be measured.
+const PROGRAM: &str = "PILOTHOUSE_FIGURES_PROGRAM";
+
+/// Returns the program that is measured: the one built with this benchmark, if no other is named.
+pub fn program() -> PathBuf {
+    std::env::var_os(PROGRAM).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_pilothouse")), PathBuf::from)
+}
+
+/// Measures the size of the program; the profile strips it.
+pub fn size(report: &mut Report) {
+    let size = std::fs::metadata(program()).expect("the program is built").len();
+    report.figure("perf.binary_size", size as f64 / 1e6, "MB");
+}
+
+/// Measures starts without plain pods, then what a console uses while nothing changes.
+pub fn rest(report: &mut Report) {
+    let cluster = Cluster::start(60, 0.0, 0);
+    let (mut first, mut bytes): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        let console = Console::start(&program(), &cluster.kubeconfig(), SMALL);
+        let seen = console.until("anything", |screen| !screen.trim().is_empty());
+        first.push(seen.ms);
+        bytes.push(seen.bytes as f64);
+    }
+    report.figure("perf.first_frame", quantile(&mut first, 0.5), "ms");
+    report.figure("perf.first_frame_max", quantile(&mut first, 1.0), "ms");
+    report.figure("perf.first_frame_bytes", quantile(&mut bytes, 0.5), "bytes");
+    let console = opened(&cluster.kubeconfig());
+    let used = Used::over(&console);
+    report.figure("perf.rest_bytes", used.bytes_per_second, "bytes/s");
+    report.figure("perf.rest_cpu", used.cpu_percent, "%");
+}
+
+/// Measures starts among plain pods, and, with few of them, changes and a cluster that does not answer.
+pub fn pods(report: &mut Report) {
+    let cluster = Cluster::start(60, 200.0, 1_000);
+    report.figure("perf.first_data_1k_pods", first_data(&cluster), "ms");
+    {
+        let console = opened(&cluster.kubeconfig());
+        live(report, &cluster, &console);
+        changes(report, &cluster, &console);
+        stalled(report, &cluster, console);
+    }
+    drop(cluster);
+    let cluster = Cluster::start(60, 200.0, 5_000);
+    report.figure("perf.first_data_5k_pods", first_data(&cluster), "ms");
+    let console = opened(&cluster.kubeconfig());
+    report.figure("perf.rss_5k_pods", console.mib("VmRSS"), "MiB");
+}
+
+/// Measures the memory of a console that knows 10 000 customers and 10 000 pods.
+pub fn memory(report: &mut Report) {
+    let cluster = Cluster::start(10_000, 20.0, 10_000);
+    let console = opened(&cluster.kubeconfig());
+    sleep(REST);
+    report.figure("perf.rss_10k_customers_10k_pods", console.mib("VmRSS"), "MiB");
+    report.figure("perf.peak_rss_10k_customers_10k_pods", console.mib("VmHWM"), "MiB");
+}
+
+/// Ten pods a second change while requests are answered.
+fn live(report: &mut Report, cluster: &Cluster, console: &Console) {
+    let changes = cluster.change_pods(10);
+    let used = Used::over(console);
+    let rate = changes.stop() as f64 / (WINDOW.as_secs_f64());
+    report.figure("perf.live_pod_changes", rate, "changes/s");
+    report.figure("perf.live_bytes", used.bytes_per_second, "bytes/s");
+    report.figure("perf.live_bytes_per_frame", used.bytes_per_frame, "bytes");
+    report.figure("perf.live_frames", used.frames_per_second, "frames/s");
+    report.figure("perf.live_cpu", used.cpu_percent, "%");
+}
+
+/// From the acknowledgement of a change to the screen that shows it; 0 where the screen was first.
+fn changes(report: &mut Report, cluster: &Cluster, console: &Console) {
+    let mut times: Vec<f64> = Vec::new();
+    for i in 0..SAMPLES {
+        let (word, shown) = if i % 2 == 0 { ("stage", " STAGE ") } else { ("prod", " PROD ") };
+        let acknowledged = cluster.set_environment(word);
+        let seen = console.until(shown, |screen| screen.contains(shown));
+        times.push(seen.at.saturating_duration_since(acknowledged).as_secs_f64() * 1_000.0);
+        // Not a multiple of anything the console does by the clock.
+        sleep(Duration::from_millis(370 + 61 * i as u64));
+    }
+    report.figure("perf.change_to_screen_p50", quantile(&mut times, 0.5), "ms");
+    report.figure("perf.change_to_screen_max", quantile(&mut times, 1.0), "ms");
+}
+
+/// From a key to the screen it asks for, while no request gets an answer.
+fn stalled(report: &mut Report, cluster: &Cluster, mut console: Console) {
+    cluster.stall();
+    sleep(REST);
+    let mut times: Vec<f64> = Vec::new();
+    for i in 0..SAMPLES {
+        let pressed = Instant::now();
+        console.press("c");
+        let seen = console.until("the list of customers", has_list);
+        times.push(seen.at.saturating_duration_since(pressed).as_secs_f64() * 1_000.0);
+        console.press("\x1b");
+        console.until("the main screen", |screen| !has_list(screen));
+        sleep(Duration::from_millis(170 + 31 * i as u64));
+    }
+    report.figure("perf.key_to_screen_stalled_p50", quantile(&mut times, 0.5), "ms");
+    report.figure("perf.key_to_screen_stalled_max", quantile(&mut times, 1.0), "ms");
+}
+
+/// The median start to the first picture with the application in it.
+fn first_data(cluster: &Cluster) -> f64 {
+    let start = || Console::start(&program(), &cluster.kubeconfig(), SMALL);
+    let mut times: Vec<f64> = (0..STARTS).map(|_| start().until("the application", has_data).ms).collect();
+    quantile(&mut times, 0.5)
+}
+
+/// Starts a console and lets it come to rest.
+fn opened(kubeconfig: &Path) -> Console {
+    let console = Console::start(&program(), kubeconfig, SMALL);
+    console.until("the application", has_data);
+    sleep(REST);
+    console
+}
+
+fn has_data(screen: &str) -> bool {
+    screen.contains("4.11.8 serves")
+}
+
+fn has_list(screen: &str) -> bool {
+    screen.contains("customers 60 of 60")
+}
+
+/// What a console used over a window.
+struct Used {
+    bytes_per_second: f64,
+    bytes_per_frame: f64,
+    frames_per_second: f64,
+    cpu_percent: f64,
+}
+
+impl Used {
+    fn over(console: &Console) -> Self {
+        let (before, cpu, began) = (console.traffic(), console.cpu_seconds(), Instant::now());
+        sleep(WINDOW);
+        let (after, cpu, seconds) = (console.traffic(), console.cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+        let traffic = Traffic { bytes: after.bytes - before.bytes, frames: after.frames - before.frames };
+        Self {
+            bytes_per_second: traffic.bytes as f64 / seconds,
+            bytes_per_frame: traffic.bytes as f64 / (traffic.frames.max(1)) as f64,
+            frames_per_second: traffic.frames as f64 / seconds,
+            cpu_percent: cpu / seconds * 100.0,
+        }
+    }
+}
