@@ -81,9 +81,8 @@ impl<'a> Draft<'a> {
         self.refusals.extend(refused.into_iter().map(|finding| Refusal::new(&finding.check, finding.text)));
         let version = request.version.to_string();
         if let Some(plan) = &self.state.plan {
-            let name =
-                request.release.clone().unwrap_or_else(|| free_name(&self.state.world, &plan.name, &request.version));
-            self.fact("release", name, Tone::Plain);
+            let free = || free_name(&self.state.world, &plan.name, &request.version);
+            self.fact("release", request.release.clone().unwrap_or_else(free), Tone::Plain);
             if let Some(Ok(waves)) = self.state.waves() {
                 let customers: usize = waves.waves.iter().map(|w| w.customers.len()).sum();
                 self.fact(
@@ -109,14 +108,11 @@ impl<'a> Draft<'a> {
 
     /// Shows what does not refuse a start; where something does, that alone matters.
     fn findings(&mut self, others: Vec<Finding>) {
-        if !self.refusals.is_empty() {
-            return;
-        }
-        for finding in others {
-            match finding.level {
-                Level::Warn => self.fact("warning", finding.text, Tone::Warn),
-                _ => self.fact("note", finding.text, Tone::Plain),
-            }
+        let is_refused = !self.refusals.is_empty();
+        for finding in others.into_iter().filter(|_| !is_refused) {
+            let is_note = finding.level == Level::Note;
+            let (label, tone) = if is_note { ("note", Tone::Plain) } else { ("warning", Tone::Warn) };
+            self.fact(label, finding.text, tone);
         }
     }
 

@@ -35,6 +35,9 @@ pub const EVERYBODY: [&str; 4] = ["acme", "globex", "initech", "nobody"];
 
 type Rule = Box<dyn Fn(&Write) -> Fate>;
 
+/// Which writes are meant.
+type Which = fn(&Write) -> bool;
+
 /// What somebody does.
 type Act = Box<dyn FnOnce(&mut Bed)>;
 
@@ -96,7 +99,7 @@ pub struct Bed {
     /// Somebody acts just before the next read of an object whose name holds this.
     before: Option<(&'static str, Act)>,
     /// Somebody deletes all objects of a kind as soon as such a write has been applied.
-    deletes: Option<(ResourceKind, fn(&Write) -> bool)>,
+    deletes: Option<(ResourceKind, Which)>,
     /// The policies of the namespace.
     pub policies: Vec<Value>,
     /// PodDisruptionBudgets and ScaledObjects.
@@ -280,7 +283,7 @@ impl Bed {
     }
 
     /// Somebody deletes all objects of a kind right after the next such write.
-    pub fn remove_after(&mut self, kind: ResourceKind, which: fn(&Write) -> bool) {
+    pub fn remove_after(&mut self, kind: ResourceKind, which: Which) {
         self.deletes = Some((kind, which));
     }
 

@@ -91,8 +91,7 @@ fn a_route_that_may_not_be_written_keeps_no_other_from_going_back() {
     let route = managed(&bed)[0].clone();
     bed.desks[driver].alive = false;
     let other = bed.open_desk("kim");
-    let name = route.clone();
-    fate(&mut bed, other, Fate::Forbidden, move |w| w.target.name == name);
+    fate(&mut bed, other, Fate::Forbidden, move |w| w.target.name == route);
     bed.order(other, rollback());
     bed.pass(15);
     assert_eq!(bed.slot_of("nobody"), Some(Slot::A), "the base went back");

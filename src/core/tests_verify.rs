@@ -124,9 +124,12 @@ fn samples_from_before_an_outage_prove_no_drain() {
 
 #[test]
 fn a_source_that_does_not_say_which_scrapes_worked_proves_no_drain() {
-    let mut bed = Bed::new();
+    let (mut bed, gone) = promoted();
+    bed.desks[gone].alive = false;
+    bed.pass(20);
     bed.ill.no_up = true;
-    let (mut bed, desk) = super::tests::promoted_on(bed);
+    let desk = bed.open_desk("kim");
+    bed.pass(2);
     bed.order(desk, Command::Finish);
     bed.pass(12);
     assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));
@@ -161,6 +164,17 @@ fn a_rollback_that_was_begun_is_completed_by_whoever_drives() {
     assert_eq!(bed.slot_of("nobody"), Some(Slot::A));
     bed.pass(20);
     assert_eq!(bed.phase(), "VerifyingBack", "the rest waits for a person");
+}
+
+#[test]
+fn a_rollback_waits_for_no_answer_to_what_its_console_was_writing() {
+    let (mut bed, desk) = baking();
+    bed.pass(3);
+    fate(&mut bed, desk, Fate::Late, |w| is_route(w) && is_forward(w));
+    bed.order(desk, next());
+    bed.order(desk, rollback());
+    assert_eq!(bed.slot_of("acme"), Some(Slot::A), "L1: at once, not after the time-out of the shift");
+    assert!(!bed.arrive(0));
 }
 
 #[test]

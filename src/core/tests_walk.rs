@@ -38,7 +38,7 @@ fn walk(seed: u64) {
         bed.open_desk(person);
     }
     bed.order(1, command(&bed, 0));
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         // Every third walk begins where the way back is longest.
         bed.until(1, "Ready");
         bed.pass(3);

@@ -20,6 +20,8 @@ const KEY_FRAME: Duration = Duration::from_millis(15);
 
 /// How old the survey of Gateways and policies may be while a start is looked at.
 const SURVEY: Span = Span::seconds(30);
+/// How old it may be while the preflight is on the screen.
+const SURVEY_SHOWN: Span = Span::seconds(60);
 
 /// Where pictures go.
 pub struct Screen {
@@ -155,6 +157,8 @@ impl App {
         let wanted = self.ui.wanted_preview();
         if matches!(wanted, Some(Command::Start { .. })) {
             self.engine.survey(SURVEY);
+        } else if self.ui.shows_preflight() {
+            self.engine.survey(SURVEY_SHOWN);
         }
         self.view = self.engine.view();
         super::words::note(&self.view);

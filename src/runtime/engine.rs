@@ -127,6 +127,11 @@ impl Engine {
         core::view(&self.state, self.now())
     }
 
+    /// Looks closely at one thing; `None` when it is not there.
+    pub fn closeup(&self, subject: &core::Subject) -> Option<core::Closeup> {
+        core::closeup(&self.state, self.now(), subject)
+    }
+
     /// Returns the plan in force; `None` while none can be read.
     pub fn plan(&self) -> Option<&Plan> {
         core::plan(&self.state)
@@ -135,11 +140,6 @@ impl Engine {
     /// Says everything that the preflight finds about a start; nothing for any other order.
     pub fn findings(&self, command: &Command) -> Vec<Finding> {
         core::findings(&self.state, self.now(), command)
-    }
-
-    /// Looks closely at one thing; `None` when it is not there.
-    pub fn closeup(&self, subject: &core::Subject) -> Option<core::Closeup> {
-        core::closeup(&self.state, self.now(), subject)
     }
 
     /// Says what a command would do now.

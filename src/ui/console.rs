@@ -142,6 +142,11 @@ impl Ui {
         self.dialog.as_ref()?.wanted_preview()
     }
 
+    /// Tells whether the preflight is on the screen, which wants a survey of the last minute.
+    pub fn shows_preflight(&self) -> bool {
+        self.places.is_preflight()
+    }
+
     /// Takes in the preview of the wanted command.
     pub fn show_preview(&mut self, preview: Preview) {
         if let Some(dialog) = &mut self.dialog {
@@ -151,7 +156,7 @@ impl Ui {
 
     /// Returns what is to be looked at closely before the next frame; `None` when nothing is, or what is known is new.
     pub fn wanted_closeup(&self, now_ms: u64, view: &View) -> Option<Subject> {
-        let wanted = self.places.wanted_closeup(now_ms)?;
+        let wanted = self.places.wanted_closeup(now_ms, self.frozen.is_some())?;
         Some(if self.look.privacy { privacy::reveal(view, wanted) } else { wanted })
     }
 

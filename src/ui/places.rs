@@ -50,16 +50,21 @@ impl Places {
         self.screen == Screen::Main
     }
 
+    /// Tells whether the preflight is shown.
+    pub fn is_preflight(&self) -> bool {
+        self.screen == Screen::Preflight
+    }
+
     /// Goes to the main screen.
     pub fn home(&mut self) {
         self.open(Screen::Main);
     }
 
-    /// Returns what is to be looked at closely now; `None` when what is known is new enough.
-    pub fn wanted_closeup(&self, now_ms: u64) -> Option<Subject> {
+    /// Returns what is to be looked at closely now; `None` when what is known is new enough, or is to stay as it is.
+    pub fn wanted_closeup(&self, now_ms: u64, is_frozen: bool) -> Option<Subject> {
         let subject = self.subject()?;
         let known = self.closeup.as_ref().filter(|kept| kept.subject == subject);
-        known.is_none_or(|kept| now_ms >= kept.at_ms + CLOSEUP_MS).then_some(subject)
+        known.is_none_or(|kept| !is_frozen && now_ms >= kept.at_ms + CLOSEUP_MS).then_some(subject)
     }
 
     /// Takes in a close look.
@@ -202,7 +207,7 @@ impl Places {
             Screen::Customers => Some(("the customer's id", self.customers.selected(view)?.id.clone())),
             Screen::Customer(id) => Some(("the customer's id", id.clone())),
             Screen::Ring(name) => Some(("the ring's name", name.clone())),
-            Screen::Preflight => Some(("the findings", preflight::as_text(&view.findings))),
+            Screen::Preflight => Some(("the findings", preflight::as_text(view))),
             Screen::Audit => {
                 let lines = audit::lines(self.audit_closeup()?, &view.notices);
                 let keys: Vec<String> = lines.iter().map(audit::Line::key).collect();

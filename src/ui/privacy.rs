@@ -28,7 +28,8 @@ pub(super) fn view(view: &View) -> View {
     }
     mask.events(&mut view.events);
     view.notices.iter_mut().for_each(|notice| mask.text(&mut notice.text));
-    view.findings.iter_mut().for_each(|finding| mask.text(&mut finding.text));
+    let findings = view.findings.iter_mut().chain(&mut view.preflight.findings);
+    findings.for_each(|finding| mask.text(&mut finding.text));
     view.blocked.iter_mut().flat_map(|(_, why)| why).for_each(|refusal| mask.text(&mut refusal.text));
     if let Some(running) = &mut view.running {
         mask.text(&mut running.text);

@@ -26,7 +26,7 @@ fn a_stop_gives_the_terminal_back_and_going_on_draws_the_picture_again() {
         terminal.wait_for("STANDBY", SOON);
     }
     terminal.type_text("?");
-    terminal.wait_for("help", SOON);
+    terminal.wait_for("Start a release: put the new version", SOON);
     terminal.type_text("q");
     assert_eq!(terminal.exit_code(), 0);
     terminal.assert_restored();

@@ -47,11 +47,15 @@ fn verbs() -> Vec<String> {
 
 /// Returns the pieces between single backticks, and the lines of code blocks.
 fn code(text: &str) -> Vec<String> {
-    let mut pieces = Vec::new();
+    let mut pieces: Vec<String> = Vec::new();
     let mut in_block = false;
     for line in text.lines() {
         if line.starts_with("```") {
             in_block = !in_block;
+        } else if let Some(begun) = pieces.last_mut().filter(|piece| piece.ends_with(" \\")) {
+            // A command that goes on in the next line.
+            begun.truncate(begun.len() - 1);
+            begun.push_str(line.trim());
         } else if in_block || line.starts_with("    ") {
             pieces.push(line.trim().to_owned());
         } else {
@@ -68,7 +72,7 @@ fn ours(piece: &str) -> Option<Vec<String>> {
         .split('|')
         .find(|command| command.trim_start().starts_with("pilothouse"))
         .or_else(|| piece.strip_prefix("cargo run --release -- ").map(|_| piece))?;
-    let command = command.replace("cargo run --release -- ", "pilothouse ").replace(['[', ']'], " ");
+    let command = command.replace("cargo run --release -- ", "pilothouse ").replace(['[', ']', '\\'], " ");
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     (words.first().map(String::as_str) == Some("pilothouse")).then_some(words)
 }
@@ -122,7 +126,8 @@ fn every_file_that_a_text_names_is_there() {
         let links = text.match_indices("](").map(|(at, _)| text[at + 2..].split(')').next().unwrap_or_default());
         let pieces = code(&text).into_iter().chain(links.map(str::to_owned));
         for name in pieces.filter_map(|piece| piece.split([' ', '#', ':']).next().map(str::to_owned)) {
-            let is_ours = folders.iter().any(|folder| name.starts_with(folder)) || name.ends_with(".md");
+            let is_a_text = name.ends_with(".md") && name.starts_with(|c: char| c.is_ascii_uppercase());
+            let is_ours = folders.iter().any(|folder| name.starts_with(folder)) || is_a_text;
             let is_a_pattern = name.contains(['*', '<', '{', '$']) || name.contains("NAME") || name.contains("://");
             if is_ours && !is_a_pattern {
                 seen += 1;

@@ -7,6 +7,7 @@ mod docs;
 mod doctor;
 mod gateway;
 mod glass;
+mod hostile;
 mod journey;
 #[path = "../robot/mod.rs"]
 mod robot;

@@ -5,6 +5,7 @@ use crate::model::{Finding, Level};
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::errors::gate_pieces;
 use crate::ui::scene::Scene;
+use crate::ui::screen::preflight::findings as found;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,7 +55,7 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
 
 /// Writes what the last preflight found, for a panel with room to spare.
 fn findings(scene: &Scene, width: u16) -> Vec<Row> {
-    let mut findings: Vec<&Finding> = scene.view.findings.iter().collect();
+    let mut findings: Vec<&Finding> = found(scene.view).iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     let row = |finding: &Finding| {
         let role = match finding.level {
@@ -102,7 +103,7 @@ pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow, width: u16) -> Row {
 }
 
 fn preflight(scene: &Scene) -> Vec<crate::ui::paint::Piece> {
-    let count = |level: Level| scene.view.findings.iter().filter(|f| f.level == level).count();
+    let count = |level: Level| found(scene.view).iter().filter(|f| f.level == level).count();
     match (count(Level::Refuse), count(Level::Warn)) {
         (0, 0) => Vec::new(),
         (0, warnings) => vec![scene.ink.role(Role::Warn, &format!("preflight: {warnings} to look at"))],

@@ -1,9 +1,10 @@
 //! Preflight: everything that speaks against a start, may hurt, or is worth knowing, by weight.
 
 use super::frame::{self, Said};
-use crate::core::Action;
+use crate::core::{Action, View};
 use crate::model::{Finding, Level};
-use crate::ui::paint::{Piece, Row};
+use crate::ui::num;
+use crate::ui::paint::{Piece, Row, put};
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
@@ -25,12 +26,41 @@ const KEYS: &[Action] = &[
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let rows = rows(scene, usize::from(body.width.saturating_sub(2)));
-    frame::scroll(scene, buf, body, title(scene), &rows, top)
+    let (ages, list) = frame::split(body, u16::from(body.height >= 6));
+    put(buf, ages, 0, &Row::from(scene.ink.role(Role::Dim, &scene.ink.fit(&age(scene), usize::from(ages.width)))));
+    frame::scroll(scene, buf, list, title(scene), &rows, top)
+}
+
+/// Says of when the findings are, and how old what they rest on is.
+fn age(scene: &Scene) -> String {
+    let preflight = &scene.view.preflight;
+    let Some(age) = preflight.age else {
+        let release = &scene.view.header.release;
+        return match release.is_empty() {
+            true => " nothing has been looked for yet".to_owned(),
+            false => format!(" as it was when {release} was started; a start looks again"),
+        };
+    };
+    let ago = |age: Option<u64>| age.map_or("not yet".to_owned(), |age| format!("{} ago", num::age(age)));
+    format!(
+        " looked for {} ago   gateways, policies, budgets {}   metrics {}",
+        num::age(age),
+        ago(preflight.survey_age),
+        ago(preflight.metrics_age)
+    )
+}
+
+/// Returns what is found now, or what was found when the release under way was started.
+pub(in crate::ui) fn findings(view: &View) -> &[Finding] {
+    match view.preflight.age {
+        Some(_) => &view.preflight.findings,
+        None => &view.findings,
+    }
 }
 
 /// Writes every finding as one text, for the clipboard.
-pub(in crate::ui) fn as_text(findings: &[Finding]) -> String {
-    findings
+pub(in crate::ui) fn as_text(view: &View) -> String {
+    findings(view)
         .iter()
         .map(|finding| format!("{}: {} ({})", word(finding.level), finding.text, finding.check))
         .collect::<Vec<_>>()
@@ -38,7 +68,8 @@ pub(in crate::ui) fn as_text(findings: &[Finding]) -> String {
 }
 
 fn title(scene: &Scene) -> Vec<Piece> {
-    let count = |level: Level| scene.view.findings.iter().filter(|f| f.level == level).count();
+    let found = findings(scene.view);
+    let count = |level: Level| found.iter().filter(|f| f.level == level).count();
     let (against, look, know) = (count(Level::Refuse), count(Level::Warn), count(Level::Note));
     let mut pieces = vec![scene.ink.text("preflight   ")];
     pieces.push(match against {
@@ -55,7 +86,7 @@ fn title(scene: &Scene) -> Vec<Piece> {
 }
 
 fn rows(scene: &Scene, width: usize) -> Vec<Row> {
-    let mut findings: Vec<&Finding> = scene.view.findings.iter().collect();
+    let mut findings: Vec<&Finding> = self::findings(scene.view).iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     if findings.is_empty() {
         let text = "No check has found anything. A start looks again, at everything, before it writes.";

@@ -3,6 +3,7 @@
 mod closeups;
 mod hostile;
 mod journeys;
+mod places;
 mod robust;
 mod snapshots;
 mod spoil;

@@ -240,7 +240,8 @@ fn first_run() -> View {
 /// A preflight found something of every weight.
 pub(super) fn with_findings() -> View {
     let mut view = views::idle();
-    view.findings = vec![
+    (view.preflight.age, view.preflight.survey_age, view.preflight.metrics_age) = (Some(1), Some(42), None);
+    view.preflight.findings = vec![
         Finding::warn(
             "route.no-timeouts",
             "rule 1 of HTTPRoute trackx has no timeouts: Envoy-based gateways cut its requests after 15 s; set timeouts.request",

@@ -12,7 +12,7 @@ use color_eyre::eyre::{Result, ensure};
 use pilothouse::sim::promql::{Labels, Store, answer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The questions, one a line.
 const QUERIES: &str = include_str!("promql.txt");
@@ -23,14 +23,19 @@ const LOAD: Duration = Duration::from_secs(40);
 /// Samples of the last moments may not have been stored yet.
 const SETTLED: Duration = Duration::from_secs(3);
 
+type Named = BTreeMap<String, String>;
+
+/// Time in milliseconds, and value.
+type Points = Vec<(i64, f64)>;
+
 /// Gives both slots traffic, and compares what both evaluators say of it.
 pub async fn run(cluster: &Cluster) -> Result<()> {
     roll_out(cluster).await?;
     flip(cluster, 50, 50).await?;
     let load = Load::start(Profile::steady());
     tokio::time::sleep(LOAD + SETTLED).await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.saturating_sub(SETTLED);
-    let compared = compare(i64::try_from(now.as_millis())?).await;
+    let settled = i64::try_from(SETTLED.as_millis())?;
+    let compared = compare(jiff::Timestamp::now().as_millisecond() - settled).await;
     load.end().await?;
     flip(cluster, 100, 0).await?;
     scale(cluster, APP_B, 0).await?;
@@ -82,13 +87,13 @@ async fn copied(end_ms: i64) -> Result<Store> {
     let selector: String = "{__name__=~\"app_.*|up\"}[10m]".bytes().map(|byte| format!("%{byte:02X}")).collect();
     let path = format!("/api/v1/query?query={selector}&time={}", end_ms as f64 / 1000.0);
     let read: Value = serde_json::from_str(&get(PROMETHEUS, &path).await?)?;
-    let series: Vec<(BTreeMap<String, String>, Vec<(i64, f64)>)> = read["data"]["result"]
+    let series: Vec<(Named, Points)> = read["data"]["result"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|one| Ok((serde_json::from_value(one["metric"].clone())?, points(&one["values"]))))
         .collect::<Result<_>>()?;
-    let target = |labels: &BTreeMap<String, String>| [labels.get("job").cloned(), labels.get("instance").cloned()];
+    let target = |labels: &Named| [labels.get("job").cloned(), labels.get("instance").cloned()];
     let scrapes: BTreeMap<_, BTreeSet<i64>> = series
         .iter()
         .filter(|(labels, _)| labels.get("__name__").is_some_and(|name| name == "up"))

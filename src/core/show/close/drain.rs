@@ -8,32 +8,31 @@ use crate::model::{Side, Slot, StreamKind, StreamPolicy, Timestamp};
 /// Looks at both slots; the one that is being left comes first.
 pub(super) fn look(state: &State, now: Timestamp) -> DrainCloseup {
     let at = state.server_now(now);
-    let Some((old, new)) = super::slots(state) else { return DrainCloseup::default() };
+    let (Some((old, new)), Some(plan)) = (super::slots(state), &state.plan) else { return DrainCloseup::default() };
     let left = state.scope().and_then(|scope| super::super::panels::left_side(&scope)).unwrap_or(Side::Old);
     let (first, second) = if left == Side::Old { (old, new) } else { (new, old) };
     let side_of = |slot: Slot| if slot == old { Side::Old } else { Side::New };
     let mut pods = Vec::new();
     for slot in [first, second] {
-        let component = state.plan.as_ref().map(|plan| &plan.component);
-        let mut of_slot: Vec<&PodView> = component.into_iter().flat_map(|c| state.world.pods(c, slot)).collect();
+        let mut of_slot: Vec<&PodView> = state.world.pods(&plan.component, slot).collect();
         of_slot.sort_by(|a, b| a.name.cmp(&b.name));
         pods.extend(of_slot.into_iter().map(|pod| row(state, at, slot, side_of(slot), pod)));
     }
-    let drain = state.plan.as_ref().map(|plan| &plan.drain);
+    let drain = &plan.drain;
     let (step, values) = state.evidence.graph(second, Shown::InFlight, at, super::CELLS);
     DrainCloseup {
         pods,
         policies: StreamKind::ALL
             .into_iter()
-            .filter_map(|kind| {
-                let word = match drain?.kinds.get(&kind) {
-                    Some(StreamPolicy::Reconnect) => "asked to reconnect",
-                    Some(StreamPolicy::Wait) | None => "waited for",
+            .map(|kind| {
+                let word = match drain.policy(kind) {
+                    StreamPolicy::Reconnect => "asked to reconnect",
+                    StreamPolicy::Wait => "waited for",
                 };
-                Some((kind, word.to_owned()))
+                (kind, word.to_owned())
             })
             .collect(),
-        quiet: drain.map_or(0, |drain| drain.quiet.0.as_secs()),
+        quiet: drain.quiet.0.as_secs(),
         other: DrainGraph { step: step as f64 / 1000.0, values },
     }
 }

@@ -1,0 +1,213 @@
+//! How screens lead to one another, and what the keys of the wall screen, the frozen picture and the clipboard do.
+
+use super::journeys::{Desk, key_of};
+use super::{look, views};
+use crate::core::Mode;
+use crate::model::Side;
+use crate::ui::{Ask, Kiosk, Look, Ui};
+
+const SIZE: (u16, u16) = (120, 40);
+
+fn desk() -> Desk {
+    Desk::of(Ui::new(look("dark16", false)), views::held(), SIZE)
+}
+
+fn shows(desk: &mut Desk, text: &str) {
+    let screen = desk.draw();
+    assert!(screen.contains(text), "{text:?} is not on the screen:\n{screen}");
+}
+
+#[test]
+fn every_look_key_opens_its_screen_and_escape_leads_back_the_way_one_came() {
+    for (keys, text) in [
+        ("i", "ring early"),
+        ("d", "proof"),
+        ("g", "req/s new"),
+        ("3", "errors new"),
+        ("6", "plan trackx and gates"),
+        ("a", "chain ok"),
+        ("p", "preflight"),
+        ("D", "deployment frequency"),
+        ("c", "customers 60 of 60"),
+        ("?", "why is a key grey?"),
+    ] {
+        let mut desk = desk();
+        desk.press(keys);
+        shows(&mut desk, text);
+        desk.press("esc");
+        shows(&mut desk, "1 rings");
+    }
+    let mut desk = desk();
+    desk.press("c enter i");
+    shows(&mut desk, "ring internal");
+    desk.press("esc");
+    shows(&mut desk, "customer cust-000");
+    desk.press("esc");
+    shows(&mut desk, "customers 60 of 60");
+    desk.press("esc");
+    shows(&mut desk, "1 rings");
+}
+
+#[test]
+fn enter_on_a_ring_shows_it_and_enter_again_its_customers() {
+    let mut desk = desk();
+    desk.press("j j j enter");
+    shows(&mut desk, "ring early");
+    desk.press("enter");
+    shows(&mut desk, "customers 22 of 60   on new 23   filter: \"ring:early\"");
+}
+
+#[test]
+fn tab_points_at_panels_and_enter_opens_the_one_pointed_at() {
+    let mut desk = desk();
+    desk.press("tab tab");
+    shows(&mut desk, "▶2 drain");
+    desk.press("enter");
+    shows(&mut desk, "pods");
+    desk.press("esc backtab enter");
+    shows(&mut desk, "1 rings");
+    desk.press("esc g tab tab");
+    shows(&mut desk, "gate");
+}
+
+#[test]
+fn a_filter_that_cannot_be_read_is_said_and_stays() {
+    let mut desk = desk();
+    desk.press("/");
+    desk.text("rinh:early err>2");
+    shows(&mut desk, "not used: rinh:early: there is no field \"rinh\"");
+    desk.press("enter");
+    shows(&mut desk, "customers 1 of 60   on new 23   filter: \"rinh:early err>2\"");
+    shows(&mut desk, "not used: rinh:early");
+}
+
+#[test]
+fn a_frozen_view_says_so_refuses_forward_acts_and_keeps_the_way_back() {
+    let mut desk = desk();
+    desk.press("z");
+    desk.now_ms += 12_000;
+    desk.view.exposed.customers = 1;
+    desk.view.header.state = "ROLLING BACK".to_owned();
+    shows(&mut desk, "VIEW FROZEN 00:12");
+    shows(&mut desk, "on new: 23 of 60");
+    shows(&mut desk, "ROLLING BACK");
+    assert_eq!(desk.press("space n"), []);
+    assert_eq!(desk.ui.wanted_preview(), None);
+    shows(&mut desk, "the view is frozen: z lets it move");
+    desk.press("R");
+    assert!(desk.ui.wanted_preview().is_some());
+    assert_eq!(desk.press("esc H").len(), 1);
+    desk.press("z");
+    shows(&mut desk, "on new: 1 of 60");
+}
+
+#[test]
+fn a_frozen_close_look_stays_as_it_was() {
+    let mut desk = desk();
+    desk.press("d z");
+    assert_eq!(desk.ui.wanted_closeup(desk.now_ms + 60_000, &desk.view), None);
+    desk.press("z");
+    assert!(desk.ui.wanted_closeup(desk.now_ms + 60_000, &desk.view).is_some());
+}
+
+#[test]
+fn copy_gives_what_is_selected_and_says_so() {
+    let mut desk = desk();
+    desk.press("c j");
+    assert_eq!(desk.press("y"), [Ask::Copy("cust-001".to_owned())]);
+    shows(&mut desk, "the customer's id was sent to the terminal's clipboard (8 characters)");
+    desk.press("g");
+    assert_eq!(desk.press("esc 6 y"), []);
+    shows(&mut desk, "there is nothing to copy here");
+}
+
+#[test]
+fn themes_follow_each_other_and_are_named() {
+    let mut desk = desk();
+    for name in ["light16", "mono", "high-contrast"] {
+        desk.press("t");
+        shows(&mut desk, &format!("theme {name}"));
+    }
+}
+
+#[test]
+fn a_customer_that_is_gone_is_said_and_not_shown_as_another() {
+    let mut desk = desk();
+    desk.press("c enter");
+    desk.view.customers.remove(0);
+    shows(&mut desk, "cust-000 is not in the list of customers any more");
+}
+
+#[test]
+fn a_moved_customer_shows_since_when_and_a_wanted_one_that_it_is_not_there() {
+    let mut desk = desk();
+    desk.view.customers[12].now = Some(Side::Old);
+    desk.press("/");
+    desk.text("globex");
+    desk.press("enter enter");
+    shows(&mut desk, "since 03:03:04 (4m08s)");
+    shows(&mut desk, "not where the plan wants it");
+}
+
+fn wall(kiosk: Kiosk) -> Desk {
+    let mut view = views::held();
+    view.header.mode = Mode::Watch;
+    let look = Look { kiosk: Some(kiosk), ..look("dark16", false) };
+    Desk::of(Ui::new(look), view, SIZE)
+}
+
+#[test]
+fn a_wall_screen_takes_no_key_but_those_that_leave_or_turn_the_page() {
+    let all: Vec<String> =
+        ('!'..='~').map(String::from).chain(["enter", "esc", "up", "f1"].map(String::from)).collect();
+    let mut desk = wall(Kiosk { cycle_ms: 0, no_quit: true });
+    for key in &all {
+        assert_eq!(desk.press(key), [], "{key}");
+        assert_eq!(desk.ui.wanted_preview(), None, "{key}");
+    }
+    assert_eq!(desk.press("ctrl-c q"), []);
+    assert_eq!(wall(Kiosk { cycle_ms: 0, no_quit: false }).press("q"), [Ask::Quit]);
+    desk.press("tab");
+    shows(&mut desk, "kiosk 2/4");
+}
+
+#[test]
+fn old_data_takes_over_the_whole_wall_screen() {
+    let mut desk = wall(Kiosk { cycle_ms: 20_000, no_quit: false });
+    shows(&mut desk, "errors on the new version");
+    desk.view.header.fresh[1].stale = true;
+    desk.view.header.fresh[1].age = Some(47);
+    let screen = desk.draw();
+    assert!(screen.contains("last known state HOLD"), "{screen}");
+    assert!(!screen.contains("customers on 4.12.0") && !screen.contains("23 of 60"), "{screen}");
+    desk.view.header.logged_out = desk.view.now;
+    shows(&mut desk, "AUTH EXPIRED since 03:07:12Z");
+}
+
+#[test]
+fn a_wall_screen_moves_by_a_cell_each_hour_and_is_the_same_picture_within_a_second() {
+    let mut desk = wall(Kiosk { cycle_ms: 0, no_quit: false });
+    let first = desk.draw();
+    desk.now_ms += 999;
+    assert_eq!(desk.draw(), first);
+    desk.view.now = desk.view.now.map(|now| now + std::time::Duration::from_secs(3600));
+    assert_ne!(desk.draw(), first);
+}
+
+#[test]
+fn privacy_hides_every_name_on_every_screen() {
+    let mut view = views::held();
+    view.header.mode = Mode::Watch;
+    view.header.why = "requests of globex still start on the old version".to_owned();
+    let mut desk = Desk::of(Ui::new(Look { privacy: true, ..look("dark16", false) }), view, SIZE);
+    for keys in ["m", "c", "c j enter", "i", "d", "a", "p", "esc"] {
+        for key in keys.split(' ') {
+            desk.send(&key_of(key));
+        }
+        let screen = desk.draw();
+        assert!(
+            !screen.contains("globex") && !screen.contains("Globex") && !screen.contains("cust-0"),
+            "{keys}:\n{screen}"
+        );
+    }
+}
