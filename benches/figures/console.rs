@@ -71,6 +71,7 @@ pub fn pods(report: &mut Report) {
 pub fn memory(report: &mut Report) {
     let cluster = Cluster::start(&program(), 10_000, 20.0, 10_000);
     let console = opened(cluster.kubeconfig());
+    console.until("every customer", |screen| screen.contains("of 10000 customers"));
     sleep(REST);
     report.figure("perf.rss_10k_customers_10k_pods", console.mib("VmRSS"), "MiB");
     report.figure("perf.peak_rss_10k_customers_10k_pods", console.mib("VmHWM"), "MiB");
@@ -136,8 +137,10 @@ fn opened(kubeconfig: &Path) -> Console {
     console
 }
 
+/// The version that serves is known, and the header has an age: it has one once every kind was listed, pods included.
 fn has_data(screen: &str) -> bool {
-    screen.contains(&format!("{OLD} serves"))
+    let age = screen.split_once("kube ").and_then(|(_, rest)| rest.chars().next());
+    screen.contains(&format!("{OLD} serves")) && age.is_some_and(|first| first.is_ascii_digit())
 }
 
 fn has_list(screen: &str) -> bool {
