@@ -188,10 +188,9 @@ impl<'a> Draft<'a> {
         let old = &scope.frozen.old.version;
         let kinds =
             StreamKind::ALL.into_iter().filter(|kind| scope.plan.drain.policy(*kind) == StreamPolicy::Reconnect);
-        let kinds: Vec<&str> = kinds.map(StreamKind::many).collect();
+        let kinds: Vec<&str> = kinds.map(StreamKind::as_str).collect();
         if !kinds.is_empty() {
-            let text =
-                format!("{} are not waited for: they are asked to reconnect when their pods end", kinds.join(", "));
+            let text = format!("not waited for, but asked to reconnect when their pods end: {}", kinds.join(", "));
             self.fact("reconnect", text, Tone::Plain);
         }
         self.fact("waits for", format!("the drain proof of {old}: nothing open on it any more"), Tone::Good);

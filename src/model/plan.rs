@@ -225,19 +225,28 @@ impl StreamKind {
         }
     }
 
-    /// Returns the word a person reads for several of them.
+    /// Returns the word a person reads for several of them; a WebSocket is a stream to him, too.
     pub fn many(self) -> &'static str {
         match self {
             Self::Http => "requests",
-            Self::Stream => "streams",
-            Self::Ws => "sockets",
+            Self::Stream | Self::Ws => "streams",
             Self::Job => "jobs",
         }
     }
 
-    /// Counts them in words.
-    pub fn count(self, n: u64) -> String {
-        if n == 1 { format!("1 {}", self.many().trim_end_matches('s')) } else { format!("{n} {}", self.many()) }
+    /// Counts open work in words, such as `2 requests` and `5 streams`; kinds without any are left out.
+    pub fn count(open: impl IntoIterator<Item = (Self, u64)>) -> Vec<String> {
+        let mut counts: Vec<(&str, u64)> = Vec::new();
+        for (kind, n) in open.into_iter().filter(|(_, n)| *n > 0) {
+            match counts.iter_mut().find(|(word, _)| *word == kind.many()) {
+                Some((_, sum)) => *sum += n,
+                None => counts.push((kind.many(), n)),
+            }
+        }
+        let words = |(word, n): (&str, u64)| {
+            if n == 1 { format!("1 {}", word.trim_end_matches('s')) } else { format!("{n} {word}") }
+        };
+        counts.into_iter().map(words).collect()
     }
 
     /// Reads a label value.

@@ -115,7 +115,7 @@ fn headline(
     }
     let open = |policy: StreamPolicy| -> Vec<String> {
         let of_policy = by_kind.iter().filter(|(kind, _)| drain.policy(*kind) == policy);
-        of_policy.filter_map(|(kind, n)| n.filter(|n| *n > 0).map(|n| kind.count(n))).collect()
+        StreamKind::count(of_policy.filter_map(|(kind, n)| Some((*kind, (*n)?))))
     };
     let leaving = open(StreamPolicy::Reconnect).join(", ");
     match proof {
