@@ -81,7 +81,7 @@ pub(super) async fn list(
         }
         let mut body = answer.json().ok_or_else(|| no_json(&answer))?;
         let Value::Array(items) = body["items"].take() else { return Err(no_json(&answer)) };
-        listed.items.extend(items.into_iter().map(slim));
+        listed.items.extend(items.into_iter().map(|object| lean(kind, slim(object))));
         listed.date = answer.date;
         listed.version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
         match body["metadata"]["continue"].as_str() {
@@ -95,6 +95,19 @@ pub(super) async fn list(
 pub(super) fn slim(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
+    }
+    object
+}
+
+/// Drops what takes most of a pod and decides nothing: ten thousand of them are held at once until a list is complete.
+fn lean(kind: ResourceKind, mut object: Value) -> Value {
+    if kind == ResourceKind::Pod
+        && let Some(fields) = object.as_object_mut()
+    {
+        fields.remove("spec");
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("annotations");
+        }
     }
     object
 }
@@ -174,5 +187,21 @@ mod tests {
                 format!("{base}&labelSelector=pilothouse.dev%2Fbase%3Dshop&continue=t%261"),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_listed_pod_keeps_what_decides_and_another_kind_keeps_all_of_it() {
+        let object = json!({ "metadata": { "name": "p", "labels": { "x": "y" }, "annotations": { "a": "b" } },
+                             "spec": { "containers": [] }, "status": { "phase": "Running" } });
+        let body = json!({ "items": [object], "metadata": { "resourceVersion": "9" } }).to_string();
+        let listed = async |kind| {
+            let (client, _) = respond(200, &body);
+            let listed = list(&ReadClient::from_client(client, "ns"), kind, "", Duration::from_secs(3)).await;
+            let Ok(listed) = listed else { panic!("not listed") };
+            listed.items
+        };
+        let lean = json!({ "metadata": { "name": "p", "labels": { "x": "y" } }, "status": { "phase": "Running" } });
+        assert_eq!(listed(ResourceKind::Pod).await, [lean]);
+        assert_eq!(listed(ResourceKind::Deployment).await, [object]);
     }
 }

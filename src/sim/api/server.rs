@@ -14,6 +14,7 @@ use super::store::Store;
 use super::table;
 use super::watch;
 use super::write::{self, DeleteOptions, Part, Target};
+use crate::model::name_of;
 use crate::sim::wire::Traffic;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -213,10 +214,17 @@ impl Server {
     fn list(&self, incoming: &Incoming, at: &Address, query: &Query) -> Result<Response, Failure> {
         let selection = selection(at, query)?;
         let (version, objects) = self.store.list(at.resource);
-        let objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).filter(|o| selection.takes(o)).collect();
-        let version = version.to_string();
+        let mut objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).filter(|o| selection.takes(o)).collect();
+        let mut version = version.to_string();
+        let next = page(query, &mut version, &mut objects)?;
+        let metadata = next.map_or_else(
+            || json!({ "resourceVersion": version }),
+            |(token, left)| json!({ "resourceVersion": version, "continue": token, "remainingItemCount": left }),
+        );
         if wants_table(incoming) {
-            return Ok(json_reply(200, &table::table(at.resource, &objects, &version, self.store.clock().now())));
+            let mut table = table::table(at.resource, &objects, &version, self.store.clock().now());
+            table["metadata"] = metadata;
+            return Ok(json_reply(200, &table));
         }
         // Lists of built-in resources carry no kinds on the real server; code that relies on them must fail here too.
         let items: Vec<Value> = objects
@@ -233,7 +241,7 @@ impl Server {
         let list = json!({
             "kind": format!("{}List", at.resource.kind),
             "apiVersion": at.resource.api_version(),
-            "metadata": { "resourceVersion": version },
+            "metadata": metadata,
             "items": items,
         });
         Ok(json_reply(200, &list))
@@ -342,6 +350,29 @@ impl Server {
         }
         json_reply(code, object)
     }
+}
+
+/// Cuts a list to the page that was asked for; returns the token of the next page and how many objects are behind it.
+///
+/// The token is the version of the first page, which every page names, and the last key that was returned: what changes
+/// meanwhile is told by a watch from that version.
+fn page(query: &Query, version: &mut String, objects: &mut Vec<&Value>) -> Result<Option<(String, usize)>, Failure> {
+    let key =
+        |object: &Value| format!("{}/{}", object["metadata"]["namespace"].as_str().unwrap_or(""), name_of(object));
+    if query.get("limit").is_none() && query.get("continue").is_none() {
+        return Ok(None);
+    }
+    objects.sort_by_cached_key(|object| key(object));
+    if let Some(token) = query.get("continue") {
+        let (first, last) =
+            token.split_once(' ').ok_or_else(|| Failure::bad_request("continue key is not valid: no version in it"))?;
+        first.clone_into(version);
+        objects.retain(|object| key(object).as_str() > last);
+    }
+    let limit = query.get("limit").and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
+    let Some(limit) = limit.filter(|limit: &usize| *limit < objects.len()) else { return Ok(None) };
+    let left = objects.split_off(limit).len();
+    Ok(objects.last().map(|last| (format!("{version} {}", key(last)), left)))
 }
 
 fn selection(at: &Address, query: &Query) -> Result<Selection, Failure> {

@@ -52,6 +52,31 @@ async fn the_seeded_plan_and_customers_are_what_the_product_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_comes_in_pages_of_one_version_and_loses_nobody() {
+    let rig = rig();
+    let whole: Vec<String> = rig.api("Pod").list(&ListParams::default()).await.unwrap().iter().map(name).collect();
+    let first = rig.api("Pod").list(&ListParams::default().limit(2)).await.unwrap();
+    assert_eq!((first.items.len(), first.metadata.remaining_item_count), (2, Some(3)));
+    // What goes on meanwhile moves nobody to another page.
+    rig.api("Pod").delete(&name(&first.items[0]), &DeleteParams::default().grace_period(0)).await.unwrap();
+    let mut seen: Vec<String> = first.iter().map(name).collect();
+    let mut token = first.metadata.continue_.clone();
+    while let Some(next) = token {
+        let page = rig.api("Pod").list(&ListParams::default().limit(2).continue_token(&next)).await.unwrap();
+        assert_eq!(page.metadata.resource_version, first.metadata.resource_version);
+        seen.extend(page.iter().map(name));
+        token = page.metadata.continue_.clone();
+    }
+    assert!(whole.iter().all(|name| seen.contains(name)), "{whole:?} {seen:?}");
+    let bad = rig.api("Pod").list(&ListParams::default().limit(2).continue_token("x")).await;
+    assert_eq!(refusal(bad).code, 400);
+}
+
+fn name(object: &DynamicObject) -> String {
+    object.metadata.name.clone().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
 async fn lists_are_selected_by_label_and_by_name() {
     let rig = rig();
     let one = rig.api("ConfigMap").list(&ListParams::default().fields("metadata.name=trackx-customers")).await.unwrap();
