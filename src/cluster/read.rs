@@ -81,7 +81,7 @@ pub(super) async fn list(
         }
         let mut body = answer.json().ok_or_else(|| no_json(&answer))?;
         let Value::Array(items) = body["items"].take() else { return Err(no_json(&answer)) };
-        listed.items.extend(items.into_iter().map(slim));
+        listed.items.extend(items.into_iter().map(|object| kept(kind, slim(object))));
         listed.date = answer.date;
         listed.version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
         match body["metadata"]["continue"].as_str() {
@@ -95,6 +95,17 @@ pub(super) async fn list(
 pub(super) fn slim(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
+    }
+    object
+}
+
+/// Drops the specification of a listed pod, which nobody reads: a namespace may have ten thousand of them, and a whole list
+/// is in memory at once.
+fn kept(kind: ResourceKind, mut object: Value) -> Value {
+    if kind == ResourceKind::Pod
+        && let Some(pod) = object.as_object_mut()
+    {
+        pod.remove("spec");
     }
     object
 }
@@ -141,6 +152,23 @@ mod tests {
     async fn a_read_keeps_unknown_fields_and_drops_only_managed_fields() {
         let found = answered(200, r#"{"metadata":{"name":"shop","managedFields":[1]},"spec":{"new":{"x":1}}}"#).await;
         assert_eq!(found, Ok(Found::One(json!({"metadata": {"name": "shop"}, "spec": {"new": {"x": 1}}}))));
+    }
+
+    #[tokio::test]
+    async fn a_list_of_pods_keeps_what_is_known_of_them_and_not_what_was_asked_of_them() {
+        let item = json!({"metadata": {"name": "a", "labels": {"x": "y"}}, "status": {"phase": "Running"}});
+        let mut sent = item.clone();
+        sent["spec"] = json!({"containers": [{"name": "app"}]});
+        let listed = |kind| {
+            let body = json!({"items": [sent], "metadata": {"resourceVersion": "9"}}).to_string();
+            let (client, _) = respond(200, &body);
+            async move {
+                let read_all = Read::List { kind, selector: String::new() };
+                read(&ReadClient::from_client(client, "ns"), &read_all, Span::seconds(3)).await
+            }
+        };
+        assert_eq!(listed(ResourceKind::Pod).await, Ok(Found::Many(vec![item])));
+        assert_eq!(listed(ResourceKind::Deployment).await, Ok(Found::Many(vec![sent.clone()])));
     }
 
     #[tokio::test]
