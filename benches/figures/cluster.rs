@@ -67,12 +67,17 @@ impl Cluster {
         &self.kubeconfig
     }
 
-    /// Changes what the plan says its environment is; returns when that was acknowledged.
-    pub fn set_environment(&self, word: &str) -> Instant {
-        let patch = json!({ "spec": { "environment": word } });
-        let path = "rolloutplans/trackx";
-        let answer = send(&self.client, "PATCH", "apis/pilothouse.dev/v1alpha1", path, MERGE, patch);
-        self.runtime.block_on(answer).expect("the plan is patched");
+    /// Proposes a release of a version; returns when that was acknowledged.
+    pub fn propose(&self, version: &str) -> Instant {
+        let release = json!({
+            "apiVersion": "pilothouse.dev/v1alpha1",
+            "kind": "Release",
+            "metadata": { "name": format!("trackx-{}", version.replace('.', "-")) },
+            "spec": { "plan": "trackx", "version": version, "image": format!("registry.example/app:{version}") },
+        });
+        let json = "application/json";
+        let answer = send(&self.client, "POST", "apis/pilothouse.dev/v1alpha1", "releases", json, release);
+        self.runtime.block_on(answer).expect("the release is proposed");
         Instant::now()
     }
 
