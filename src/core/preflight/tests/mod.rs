@@ -55,6 +55,18 @@ fn findings(change: impl FnOnce(&mut Bed), measure: impl FnOnce(&mut Batch)) -> 
     found.into_iter().map(|finding| finding.to_string()).collect()
 }
 
+/// The sentences of one check after something more was told.
+fn told(check: &str, event: Event) -> Vec<String> {
+    let mut bed = Bed::new();
+    bed.metrics = false;
+    let desk = bed.open_desk("dana");
+    bed.run();
+    bed.tell(desk, event);
+    let mark = format!("[{check}]");
+    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    found.into_iter().map(|finding| finding.to_string()).filter(|text| text.ends_with(&mark)).collect()
+}
+
 /// The sentences of one check.
 fn said(check: &str, change: impl FnOnce(&mut Bed), measure: impl FnOnce(&mut Batch)) -> Vec<String> {
     let mark = format!("[{check}]");

@@ -1,7 +1,8 @@
 //! Routes, rights, sizes and who keeps the objects.
 
-use super::{cluster, deployment, said, series, set};
+use super::{cluster, deployment, said, series, set, told};
 use crate::core::testbed::Bed;
+use crate::core::{Event, Right};
 use crate::model::{Batch, Family, ResourceKind};
 use serde_json::{Value, json};
 
@@ -71,6 +72,18 @@ fn rights_that_a_release_needs_are_named_with_verb_and_resource() {
         cluster("rights.missing", deny),
         [
             "refused: you may not patch releases.pilothouse.dev/status, patch deployments.apps/shop-b, and a release needs it: ask for the role pilothouse-operator (pilothouse manifests --plan FILE prints it); kubectl auth can-i patch releases.pilothouse.dev/status -n shop checks it [rights.missing]"
+        ]
+    );
+}
+
+#[test]
+fn rights_that_the_server_does_not_tell_are_said_to_be_unknown() {
+    let right = |kind, subresource| Right { verb: "patch", kind, subresource, name: String::new() };
+    let rights = vec![(right(ResourceKind::HTTPRoute, ""), Some(true)), (right(ResourceKind::Release, "status"), None)];
+    assert_eq!(
+        told("rights.unknown", Event::Rights(rights)),
+        [
+            "note: whether you may patch releases.pilothouse.dev/status is not known: the API server did not say [rights.unknown]"
         ]
     );
 }

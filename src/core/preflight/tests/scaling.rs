@@ -1,6 +1,7 @@
 //! Autoscalers and budgets.
 
-use super::cluster;
+use super::{cluster, told};
+use crate::core::{Answer, Change, Event, GatewaySurvey, KubeEvent, ObjectName, Survey};
 use crate::model::ResourceKind;
 use serde_json::{Value, json};
 
@@ -85,4 +86,34 @@ fn a_budget_is_judged_by_what_evictions_do_to_two_slots() {
         );
     }
     assert_eq!(with("pdb.blocks", of_a("minAvailable", json!("50%"))), [""; 0]);
+}
+
+#[test]
+fn what_may_not_be_read_is_said_to_be_unchecked() {
+    let kind = ResourceKind::HorizontalPodAutoscaler;
+    let failed = Event::Kube(KubeEvent { kind, change: Change::Failed("no right to list".into()) });
+    assert_eq!(
+        told("hpa.unchecked", failed),
+        [
+            "note: HorizontalPodAutoscalers are not checked (no right to list): one that shrinks a slot during a release would end pods with open work [hpa.unchecked]"
+        ]
+    );
+    let denied = || "cannot list".to_owned();
+    let web = ObjectName { namespace: "shop".into(), name: "web".into() };
+    let gateways = vec![GatewaySurvey { name: web, ..GatewaySurvey::default() }];
+    let survey = |survey: Survey| Event::Survey(Box::new(Survey { gateways: gateways.clone(), ..survey }));
+    let scaled = survey(Survey { scaled_objects: Answer::Forbidden(denied()), ..Survey::default() });
+    assert_eq!(
+        told("keda.unchecked", scaled),
+        [
+            "note: ScaledObjects of KEDA are not checked (cannot list): one that scales a slot would undo what a release sets [keda.unchecked]"
+        ]
+    );
+    let budgets = survey(Survey { budgets: Answer::Failed(denied()), ..Survey::default() });
+    assert_eq!(
+        told("pdb.unchecked", budgets),
+        [
+            "note: PodDisruptionBudgets are not checked (cannot list): whether a node drain may take a whole slot is not known [pdb.unchecked]"
+        ]
+    );
 }
