@@ -1,6 +1,6 @@
 //! Foreign text through what the command line prints: `status`, the last words, errors.
 
-use pilothouse::cli::{json, text};
+use pilothouse::cli::{Area, Line, Report, State, json, text};
 use pilothouse::core::{Advice, EventRow, Header, NoticeRow, RingRow, View};
 use pilothouse::runtime::state_in_words;
 use std::process::Command;
@@ -61,6 +61,17 @@ fn status_and_last_words_show_foreign_text_and_let_it_drive_nothing() {
         }
         // A line of ours stays a line: foreign breaks make no new ones.
         assert_eq!(text(&view).lines().count(), text(&self::view("x")).lines().count(), "{hostile:?}");
+    }
+}
+
+#[test]
+fn doctor_shows_foreign_text_and_lets_it_drive_nothing() {
+    for hostile in HOSTILE {
+        let line = Line::new(Area::Plan, "plan", State::Refused, *hostile);
+        let report = Report { lines: vec![line], next: (*hostile).to_owned() };
+        for printed in [report.text(), json(&report).unwrap()] {
+            assert!(is_plain(&printed), "{hostile:?}: {printed:?}");
+        }
     }
 }
 
