@@ -35,6 +35,8 @@ fn a_drain_that_is_not_proven_counts_in_words_what_is_open() {
     bed.oldest = Some(252.0);
     bed.pass(5);
     assert_eq!(bed.view(desk).drain.headline, "not proven: 5 streams, oldest 4m12s");
+    let advice = bed.view(desk).advice.text;
+    assert!(advice.starts_with("finish: not proven: 5 streams, oldest 4m12s ("), "{advice}");
     bed.ill.down = Some(Slot::A);
     bed.pass(2);
     let said = bed.view(desk).drain.headline;

@@ -135,6 +135,11 @@ impl World {
         self.upsert(kind, object);
     }
 
+    /// Learns all objects of a kind from a quorum read of ours; what is not among them is forgotten.
+    pub fn learn_all(&mut self, kind: ResourceKind, objects: &[Value]) {
+        self.reset(kind, objects);
+    }
+
     /// Forgets an object that a quorum read did not find.
     pub fn forget(&mut self, target: &ResourceRef) {
         self.remove(target.kind, &target.name);

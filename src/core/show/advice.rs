@@ -27,7 +27,15 @@ pub fn advice(state: &State, now: Timestamp) -> Advice {
     }
     if let Some(running) = state.running.as_ref().filter(|r| r.outcome == RunningState::Running) {
         let since = guard::ago(running.since, now);
-        let text = if running.text.is_empty() { status.phase.word().to_lowercase() } else { running.text.clone() };
+        let drain = matches!(status.phase, Phase::DrainingOld | Phase::DrainingNew)
+            .then(|| super::panels::drain(state, now).headline)
+            .filter(|headline| headline.starts_with("not proven"));
+        let text = match drain {
+            // How much is open, and for how long, says more than the first of many reasons.
+            Some(headline) => headline,
+            None if running.text.is_empty() => status.phase.word().to_lowercase(),
+            None => running.text.clone(),
+        };
         let tone = if super::goes_back(status) { Tone::Warn } else { Tone::Plain };
         return patience(state, &scope, now)
             .unwrap_or_else(|| say(format!("{}: {text} ({since})", running.action.spec().title), tone));

@@ -5,12 +5,12 @@
 //! rest to the next one, which finds it by the same reads.
 
 use super::cas::{refused, release_with};
-use super::{Flow, Task, ask, send};
+use super::{Flow, Task, ask, learn, send};
 use crate::core::leftover::{LeftOver, left_over};
 use crate::core::record::{Entry, HoldTest, write_down};
 use crate::core::{Effect, Found, OpId, Read, ReadFailure, State, Tone, Verb};
 use crate::model::{Direction, Outcome, ResourceKind, ResourceRef, Timestamp, resource_version, uid_of};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A cleanup under way.
 #[derive(Clone, Debug)]
@@ -57,18 +57,9 @@ impl CleanupTask {
     ) -> Flow {
         let Stage::Reading(waiting) = &mut self.stage else { return Flow::Wait(Task::Cleanup(self)) };
         let Some(read) = waiting.remove(&id) else { return Flow::Wait(Task::Cleanup(self)) };
-        match (read, result) {
-            (_, Err(failure)) => return Flow::Failed(format!("the cluster cannot be read: {}", failure.why)),
-            (Read::Get(target), Ok(Found::One(object))) => state.world.learn(target.kind, &object),
-            (Read::Get(target), Ok(_)) => state.world.forget(&target),
-            (Read::List { kind, .. }, Ok(Found::Many(objects))) => {
-                let names: BTreeSet<&str> = objects.iter().map(crate::model::name_of).collect();
-                let known = state.world.all(kind).map(|o| crate::model::name_of(o).to_owned());
-                let gone: Vec<String> = known.filter(|name| !names.contains(name.as_str())).collect();
-                gone.iter().for_each(|name| state.world.forget(&ResourceRef::new(kind, name)));
-                objects.iter().for_each(|object| state.world.learn(kind, object));
-            }
-            (Read::List { .. }, Ok(_)) => {}
+        match result {
+            Ok(found) => learn(state, &read, found),
+            Err(failure) => return Flow::Failed(format!("the cluster cannot be read: {}", failure.why)),
         }
         if !waiting.is_empty() {
             return Flow::Wait(Task::Cleanup(self));

@@ -70,6 +70,21 @@ pub fn ask(state: &mut State, effects: &mut Vec<Effect>, read: Read) -> OpId {
     id
 }
 
+/// Takes in what a quorum read found.
+fn learn(state: &mut State, read: &Read, found: Found) {
+    match (read, found) {
+        (Read::Get(target), Found::One(object)) => state.world.learn(target.kind, &object),
+        (Read::Get(target), _) => state.world.forget(target),
+        (Read::List { kind, selector }, Found::Many(objects)) if selector.is_empty() => {
+            state.world.learn_all(*kind, &objects);
+        }
+        (Read::List { kind, .. }, Found::Many(objects)) => {
+            objects.iter().for_each(|object| state.world.learn(*kind, object));
+        }
+        (Read::List { .. }, _) => {}
+    }
+}
+
 /// Asks for a write.
 pub fn send(
     state: &mut State,

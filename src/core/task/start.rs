@@ -1,6 +1,6 @@
 //! Starting a release: check on fresh reads, record it, lock the plan, freeze.
 
-use super::{CasTask, Flow, Task, ask, release_with, send};
+use super::{CasTask, Flow, Task, ask, learn, release_with, send};
 use crate::api::{Driver, GROUP, ReleaseStatus, WaveRecord};
 use crate::core::freeze::{StartRequest, free_name, freeze};
 use crate::core::preflight::preflight;
@@ -246,17 +246,6 @@ impl StartTask {
         status.frozen = Some(frozen);
         let (target, verb) = release_with(&state.world, &release, &status, &HoldTest::Exactly(None));
         Flow::Wait(Task::Cas(CasTask::begin(state, effects, Direction::Forward, target, verb)))
-    }
-}
-
-fn learn(state: &mut State, read: &Read, found: Found) {
-    match (read, found) {
-        (Read::Get(target), Found::One(object)) => state.world.learn(target.kind, &object),
-        (Read::Get(target), _) => state.world.forget(target),
-        (Read::List { kind, .. }, Found::Many(objects)) => {
-            objects.iter().for_each(|object| state.world.learn(*kind, object));
-        }
-        (Read::List { .. }, _) => {}
     }
 }
 
