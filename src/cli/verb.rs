@@ -45,7 +45,7 @@ pub async fn carry_out(
     if let Some(reason) = &answers.take {
         take_over(engine, reason, stop, out).await?;
     }
-    let (command, preview) = settled(engine, command, stop).await;
+    let preview = settled(engine, &command, stop).await;
     say_findings(engine, &command, out);
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
@@ -64,14 +64,13 @@ fn say_findings(engine: &Engine, command: &Command, out: &mut (dyn Write + Send)
 }
 
 /// Looks until nothing speaks against the order, or something that more looking will not change.
-async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken) -> (Command, Preview) {
+async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToken) -> Preview {
     let end = Instant::now() + PATIENCE;
     loop {
-        let command = chosen(engine, command.clone());
         if matches!(command, Command::Start { .. }) {
             engine.survey(SURVEY);
         }
-        let preview = engine.preview(&command);
+        let preview = engine.preview(command);
         let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
         let is_final = match command {
             // All of them are said at once, so the last one is waited for.
@@ -79,11 +78,11 @@ async fn settled(engine: &mut Engine, command: Command, stop: &CancellationToken
             _ => preview.refusals.is_empty() || !preview.refusals.iter().all(may_change),
         };
         if is_final && engine.has_heard_all() {
-            return (command, preview);
+            return preview;
         }
         tokio::select! {
-            () = stop.cancelled() => return (command, preview),
-            step = timeout_at(end, engine.step()) => if step.is_err() { return (command, preview) },
+            () = stop.cancelled() => return preview,
+            step = timeout_at(end, engine.step()) => if step.is_err() { return preview },
         }
     }
 }
@@ -99,24 +98,12 @@ async fn take_over(
     if view.header.driver.is_none() || view.header.mode == Mode::Driving {
         return Ok(());
     }
-    let (command, preview) = settled(engine, Command::Take { reason: reason.to_owned() }, stop).await;
+    let command = Command::Take { reason: reason.to_owned() };
+    let preview = settled(engine, &command, stop).await;
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
     ended(drive(engine, command, Some(preview.mark), stop, out).await).map(drop)
-}
-
-/// Prefers a proposed release of the version, or of that name, when nothing else was said about it.
-fn chosen(engine: &Engine, command: Command) -> Command {
-    let Command::Start { release: None, version: Some(version), image: None, commit: None } = &command else {
-        return command;
-    };
-    let wanted = version.to_string();
-    let proposed = engine.view().proposed.into_iter().find(|row| row.version == wanted || row.name == wanted);
-    match proposed {
-        Some(row) => Command::Start { release: Some(row.name), version: None, image: None, commit: None },
-        None => command,
-    }
 }
 
 async fn confirm(

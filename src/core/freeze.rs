@@ -33,9 +33,18 @@ impl StartRequest {
     }
 
     /// Reads a start command; a proposed release brings its own version and image.
+    ///
+    /// A version alone, or a name in its place, means the proposed release of it where there is one.
     pub fn of(state: &State, command: &Command) -> Option<Self> {
         let Command::Start { release, version, image, commit } = command else { return None };
-        if let Some(name) = release {
+        let proposed = match version {
+            Some(wanted) if image.is_none() && commit.is_none() => state.plan_name().and_then(|plan| {
+                let mut proposed = state.world.proposed(&plan).into_iter();
+                proposed.find(|read| read.spec.version == *wanted || read.name == wanted.as_str())
+            }),
+            _ => None,
+        };
+        if let Some(name) = release.as_ref().or(proposed.map(|read| &read.name)) {
             let read = state.world.release(name)?;
             return Some(Self {
                 release: Some(name.clone()),

@@ -108,11 +108,17 @@ impl<'a> Draft<'a> {
 
     /// Shows what does not refuse a start; where something does, that alone matters.
     fn findings(&mut self, others: Vec<Finding>) {
-        let is_refused = !self.refusals.is_empty();
-        for finding in others.into_iter().filter(|_| !is_refused) {
-            let is_note = finding.level == Level::Note;
-            let (label, tone) = if is_note { ("note", Tone::Plain) } else { ("warning", Tone::Warn) };
-            self.fact(label, finding.text, tone);
+        if !self.refusals.is_empty() {
+            return;
+        }
+        let (notes, warnings): (Vec<Finding>, Vec<Finding>) =
+            others.into_iter().partition(|finding| finding.level == Level::Note);
+        for warning in warnings {
+            self.fact("warning", warning.text, Tone::Warn);
+        }
+        // What is only to be known would push the rest out of a small screen.
+        if !notes.is_empty() {
+            self.fact("to know", format!("{} more in the preflight", notes.len()), Tone::Plain);
         }
     }
 

@@ -175,3 +175,24 @@ fn the_total_time_counts_from_the_start_also_when_the_first_records_have_moved_o
     bed.pass(3);
     assert_eq!(bed.view(desk).header.total, Some(before + 3));
 }
+
+#[test]
+fn a_version_that_is_proposed_is_started_as_that_release_and_not_beside_it() {
+    let mut bed = Bed::new();
+    let proposed = json!({
+        "apiVersion": "pilothouse.dev/v1alpha1", "kind": "Release",
+        "metadata": { "name": "from-ci", "namespace": "shop", "uid": "ci", "creationTimestamp": bed.now.to_string() },
+        "spec": { "plan": "shop", "version": "2", "image": "registry.example/app:2-signed", "requestedBy": "ci" },
+    });
+    bed.put(ResourceKind::Release, proposed);
+    let desk = bed.open_desk("dana");
+    let typed = Command::Start { release: None, version: Some("2".into()), image: None, commit: None };
+    let preview = super::preview(&bed.desks[desk].state, bed.now, &typed);
+    assert!(preview.facts.iter().any(|fact| fact.label == "release" && fact.text == "from-ci"), "{:?}", preview.facts);
+    bed.order(desk, typed);
+    bed.until(desk, "Ready");
+    let releases: Vec<&str> =
+        bed.objects.keys().filter(|r| r.kind == ResourceKind::Release).map(|r| r.name.as_str()).collect();
+    assert_eq!(releases, ["from-ci"]);
+    assert_eq!(bed.release()["status"]["frozen"]["new"]["image"], "registry.example/app:2-signed");
+}

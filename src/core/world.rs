@@ -289,6 +289,14 @@ impl World {
         self.releases.values().filter(|r| r.phase().is_active() && r.status.frozen.is_some())
     }
 
+    /// Returns the releases of a plan that may be started, newest first.
+    pub fn proposed(&self, plan: &str) -> Vec<&ReleaseRead> {
+        let active = self.active_release(plan);
+        let mut found = self.releases(plan);
+        found.retain(|read| read.phase() == Phase::Proposed && active.as_ref() != Some(&read.name));
+        found
+    }
+
     /// Returns the customers the plan lists now.
     pub fn customers(&self, plan: &Plan) -> Option<Result<Vec<Customer>, Vec<Finding>>> {
         match &plan.customers {

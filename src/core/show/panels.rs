@@ -244,12 +244,10 @@ pub fn events(state: &State) -> Vec<EventRow> {
 /// Returns the releases that could be started, newest first.
 pub fn proposed(state: &State) -> Vec<ReleaseRow> {
     let Some(plan) = state.plan_name() else { return Vec::new() };
-    let active = state.world.active_release(&plan);
     state
         .world
-        .releases(&plan)
+        .proposed(&plan)
         .into_iter()
-        .filter(|r| r.phase() == Phase::Proposed && active.as_ref() != Some(&r.name))
         .map(|r| ReleaseRow {
             name: r.name.clone(),
             version: r.spec.version.to_string(),

@@ -25,6 +25,9 @@ const KEYS: &[Action] = &[
 /// What the drain does about most kinds of open work, and so is not said of each.
 const WAITED_FOR: &str = "waited for";
 
+/// The rows of the smallest curve that says something.
+const CHART: u16 = 7;
+
 /// Draws the screen; returns the rows in sight of the pods and the rows there are.
 pub(in crate::ui) fn draw(
     scene: &Scene,
@@ -40,7 +43,14 @@ pub(in crate::ui) fn draw(
     let pods = pods(scene, closeup, body.width.saturating_sub(2));
     let text_width = if body.width >= 120 { body.width / 2 } else { body.width };
     let text = text(scene, closeup, text_width.saturating_sub(2));
-    let pod_rows = (pods.len() as u16 + 2).min((body.height / 3).max(5)).min(body.height);
+    // Borders and a heading.
+    let pods_wanted = pods.len() as u16 + 3;
+    let mut pod_rows = pods_wanted.min((body.height / 3).max(5)).min(body.height);
+    let spare = body.height.saturating_sub(text.len() as u16 + 2 + pod_rows);
+    if body.width < 120 && spare < CHART {
+        // Too little for a curve: more pods are in sight instead of nothing.
+        pod_rows = pods_wanted.min(pod_rows + spare);
+    }
     let (upper, below) = split(body, body.height - pod_rows);
     if body.width >= 120 {
         let (left, right) = split_across(upper, text_width);
@@ -49,7 +59,7 @@ pub(in crate::ui) fn draw(
     } else {
         let wanted = (text.len() as u16 + 2).min(upper.height);
         let chart = upper.height - wanted;
-        if chart >= 7 {
+        if chart >= CHART {
             let (first, rest) = split(upper, chart);
             panel::draw(scene, buf, first);
             frame::scroll(scene, buf, rest, vec![scene.ink.text("proof")], &text, 0);

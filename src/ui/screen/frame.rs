@@ -10,6 +10,8 @@ use ratatui::layout::Rect;
 
 /// From this height on, the way out has its own row and the advice two.
 const ROOMY: u16 = 30;
+/// From this height on, which is that of the smallest common terminal, every screen says what a rollback would do now.
+const WAY_OUT: u16 = 24;
 
 /// What the console has to say below the middle.
 #[derive(Clone, Copy, Default)]
@@ -46,7 +48,7 @@ pub(in crate::ui) fn around_with(
     header::draw(scene, buf, Rect { height: top, ..area });
     let mut bottom = if said.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
     bottom.extend(rows);
-    if area.height >= ROOMY {
+    if area.height >= WAY_OUT {
         bottom.push(footer::way_out(scene, area.width));
     }
     bottom.push(last);
