@@ -189,6 +189,10 @@ fn a_version_that_is_proposed_is_started_as_that_release_and_not_beside_it() {
     let typed = Command::Start { release: None, version: Some("2".into()), image: None, commit: None };
     let preview = super::preview(&bed.desks[desk].state, bed.now, &typed);
     assert!(preview.facts.iter().any(|fact| fact.label == "release" && fact.text == "from-ci"), "{:?}", preview.facts);
+    // An image of one's own is not what was proposed.
+    let own = Command::Start { release: None, version: Some("2".into()), image: Some("other:2".into()), commit: None };
+    let preview = super::preview(&bed.desks[desk].state, bed.now, &own);
+    assert!(preview.facts.iter().any(|fact| fact.label == "release" && fact.text == "shop-2"), "{:?}", preview.facts);
     bed.order(desk, typed);
     bed.until(desk, "Ready");
     let releases: Vec<&str> =
