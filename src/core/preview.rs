@@ -1,7 +1,7 @@
 //! What a command would do now: shown before it is confirmed, and compared again when it runs.
 
 use super::freeze::{StartRequest, free_name};
-use super::preflight::{no_plan, preflight};
+use super::preflight::{beside, no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
 use crate::model::{Approval, Environment, Finding, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
@@ -101,25 +101,12 @@ impl<'a> Draft<'a> {
             Tone::Good,
         );
         self.fact("way back", "R rolls back; no customer has to move".into(), Tone::Plain);
-        self.findings(others);
+        // Where something refuses, that alone matters.
+        if self.refusals.is_empty() {
+            self.facts.extend(beside(others));
+        }
         let confirm = self.typed(&version);
         (format!("Start release {version}?"), confirm)
-    }
-
-    /// Shows what does not refuse a start; where something does, that alone matters.
-    fn findings(&mut self, others: Vec<Finding>) {
-        if !self.refusals.is_empty() {
-            return;
-        }
-        let (notes, warnings): (Vec<Finding>, Vec<Finding>) =
-            others.into_iter().partition(|finding| finding.level == Level::Note);
-        for warning in warnings {
-            self.fact("warning", warning.text, Tone::Warn);
-        }
-        // What is only to be known would push the rest out of a small screen.
-        if !notes.is_empty() {
-            self.fact("to know", format!("{} more in the preflight", notes.len()), Tone::Plain);
-        }
     }
 
     fn hold(&mut self, reason: &str) -> (String, Confirm) {

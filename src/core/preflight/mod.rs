@@ -13,7 +13,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use shown::shown;
+pub use shown::{beside, shown};
 
 use super::evidence::Evidence;
 use super::freeze::{StartRequest, membership, version_findings};
