@@ -1,7 +1,7 @@
 //! Reading kinds that no watch follows, in whatever version the cluster serves; only GET, each kind with its own answer.
 
 use super::client::ReadClient;
-use super::read::slim;
+use super::prune;
 use super::wire::{self, Answer};
 use crate::model::Span;
 use futures::future::join_all;
@@ -105,9 +105,11 @@ async fn pages(client: &ReadClient, path: &str, end: Instant) -> Pages {
             _ if !answer.is_success() => return Pages::Failed(answer.rejection().to_string()),
             _ => {}
         }
-        let Some(mut body) = answer.json() else { return Pages::Failed("the answer is no JSON".to_owned()) };
+        let Some(mut body) = answer.json_without(prune::OBJECTS) else {
+            return Pages::Failed("the answer is no JSON".to_owned());
+        };
         let Value::Array(page) = body["items"].take() else { return Pages::Failed("the answer is no list".to_owned()) };
-        items.extend(page.into_iter().map(slim));
+        items.extend(page);
         match body["metadata"]["continue"].as_str() {
             Some(next) if !next.is_empty() => token = format!("&continue={}", wire::encode(next)),
             _ => return Pages::Items(items),

@@ -2,6 +2,7 @@
 
 use super::Clock;
 use super::client::ReadClient;
+use super::prune;
 use super::read::{get, list};
 use super::stream::{Frame, Frames};
 use super::watch::WatchSpec;
@@ -194,7 +195,7 @@ impl Follower {
         self.out.time(wire::date(&response)).await?;
         self.tell(Change::Alive).await?;
         let overdue = begun + Duration::from_secs(WATCH_SECONDS) + OVERDUE;
-        let mut frames = Frames::new(response.into_body().into_data_stream());
+        let mut frames = Frames::new(response.into_body().into_data_stream(), prune::of_event(kind));
         let mut beat = begun + BEAT;
         loop {
             let frame = tokio::select! {

@@ -8,6 +8,7 @@ mod connect;
 mod follow;
 mod identity;
 mod probe;
+mod prune;
 mod read;
 mod read_only;
 mod rights;

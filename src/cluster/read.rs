@@ -1,6 +1,7 @@
 //! Reads that go to the store and not to a cache: a GET or LIST without resourceVersion is a quorum read.
 
 use super::client::ReadClient;
+use super::prune;
 use super::wire::{self, Fault};
 use crate::core::{Found, Read, ReadFailure};
 use crate::model::{ResourceKind, ResourceRef, Span, Timestamp};
@@ -57,8 +58,8 @@ pub(super) async fn get(
     if !answer.is_success() {
         return Err(answer.fault(namespace, target.kind));
     }
-    let object = answer.json().ok_or_else(|| no_json(&answer))?;
-    Ok((Some(slim(object)), answer.date))
+    let object = answer.json_without(prune::of_answer(target.kind)).ok_or_else(|| no_json(&answer))?;
+    Ok((Some(object), answer.date))
 }
 
 /// Lists a kind, page by page; `filter` is appended to the query and starts with `&`.
@@ -79,9 +80,9 @@ pub(super) async fn list(
         if !answer.is_success() {
             return Err(answer.fault(namespace, kind));
         }
-        let mut body = answer.json().ok_or_else(|| no_json(&answer))?;
+        let mut body = answer.json_without(prune::of_answer(kind)).ok_or_else(|| no_json(&answer))?;
         let Value::Array(items) = body["items"].take() else { return Err(no_json(&answer)) };
-        listed.items.extend(items.into_iter().map(|object| lean(kind, slim(object))));
+        listed.items.extend(items);
         listed.date = answer.date;
         listed.version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
         match body["metadata"]["continue"].as_str() {
@@ -89,27 +90,6 @@ pub(super) async fn list(
             _ => return Ok(listed),
         }
     }
-}
-
-/// Drops `metadata.managedFields`: often the larger half of an object, and nobody reads it. All else is kept.
-pub(super) fn slim(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    object
-}
-
-/// Drops what takes most of a pod and decides nothing: ten thousand of them are held at once until a list is complete.
-fn lean(kind: ResourceKind, mut object: Value) -> Value {
-    if kind == ResourceKind::Pod
-        && let Some(fields) = object.as_object_mut()
-    {
-        fields.remove("spec");
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("annotations");
-        }
-    }
-    object
 }
 
 async fn ask(client: &ReadClient, path: &str, deadline: Duration) -> Result<wire::Answer, Fault> {

@@ -1,5 +1,6 @@
 //! The lines of a watch.
 
+use super::prune;
 use futures::{Stream, StreamExt};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ pub(super) enum Frame {
 /// Cuts a body into frames; waiting for the next one may be abandoned and taken up again.
 pub(super) struct Frames<S> {
     body: S,
+    without: &'static [prune::Path],
     buffer: Vec<u8>,
     lines: VecDeque<Vec<u8>>,
 }
@@ -33,9 +35,9 @@ where
     B: AsRef<[u8]>,
     E: std::error::Error + 'static,
 {
-    /// Reads frames from a body.
-    pub fn new(body: S) -> Self {
-        Self { body, buffer: Vec::new(), lines: VecDeque::new() }
+    /// Reads frames from a body; of each event the parts `without` are left out.
+    pub fn new(body: S, without: &'static [prune::Path]) -> Self {
+        Self { body, without, buffer: Vec::new(), lines: VecDeque::new() }
     }
 
     /// Returns the next frame; `None` when the watch has ended as it should.
@@ -45,7 +47,7 @@ where
     pub async fn next(&mut self) -> Option<Result<Frame, String>> {
         loop {
             if let Some(line) = self.lines.pop_front() {
-                return Some(frame(&line));
+                return Some(frame(&line, self.without));
             }
             match self.body.next().await {
                 Some(Ok(chunk)) => self.cut(chunk.as_ref()),
@@ -74,13 +76,13 @@ where
     }
 }
 
-fn frame(line: &[u8]) -> Result<Frame, String> {
-    let mut event: Value =
-        serde_json::from_slice(line).map_err(|e| format!("the watch sent something that is no JSON: {e}"))?;
+fn frame(line: &[u8], without: &[prune::Path]) -> Result<Frame, String> {
+    let mut event =
+        prune::parse(line, without).map_err(|e| format!("the watch sent something that is no JSON: {e}"))?;
     let object = event["object"].take();
     match event["type"].as_str().unwrap_or_default() {
-        "ADDED" | "MODIFIED" => Ok(Frame::Upsert(super::read::slim(object))),
-        "DELETED" => Ok(Frame::Deleted(super::read::slim(object))),
+        "ADDED" | "MODIFIED" => Ok(Frame::Upsert(object)),
+        "DELETED" => Ok(Frame::Deleted(object)),
         "BOOKMARK" => Ok(Frame::Bookmark(crate::model::resource_version(&object).to_owned())),
         "ERROR" => {
             let code = object["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
@@ -108,7 +110,7 @@ mod tests {
         for size in [1, 7, 60, 1000] {
             let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
                 text.as_bytes().chunks(size).map(|c| Ok(c.to_vec())).collect();
-            let mut frames = Frames::new(futures::stream::iter(chunks));
+            let mut frames = Frames::new(futures::stream::iter(chunks), &[]);
             assert!(matches!(frames.next().await, Some(Ok(Frame::Upsert(_)))));
             assert_eq!(frames.next().await, Some(Ok(Frame::Bookmark("7".into()))));
             assert_eq!(frames.next().await, Some(Ok(Frame::Error(410, "too old".into()))));
@@ -117,9 +119,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_pod_only_what_decides_is_kept_and_of_another_kind_all() {
+        let text = r#"{"type":"ADDED","object":{"metadata":{"name":"p","annotations":{"a":"b"},"managedFields":[1]},"spec":{"n":1},"status":{"phase":"Running"}}}"#;
+        let read = async |kind| {
+            let chunks = [Ok::<_, std::io::Error>(format!("{text}\n"))];
+            let mut frames = Frames::new(futures::stream::iter(chunks), prune::of_event(kind));
+            let Some(Ok(Frame::Upsert(object))) = frames.next().await else { panic!("no object") };
+            object.to_string()
+        };
+        let lean = r#"{"metadata":{"name":"p"},"status":{"phase":"Running"}}"#;
+        assert_eq!(read(crate::model::ResourceKind::Pod).await, lean);
+        let whole = r#"{"metadata":{"annotations":{"a":"b"},"name":"p"},"spec":{"n":1},"status":{"phase":"Running"}}"#;
+        assert_eq!(read(crate::model::ResourceKind::Deployment).await, whole);
+    }
+
+    #[tokio::test]
     async fn what_is_no_event_is_an_error() {
         for text in ["<html>\n", "{\"type\":\"NEW\"}\n"] {
-            let mut frames = Frames::new(futures::stream::iter([Ok::<_, std::io::Error>(text.as_bytes().to_vec())]));
+            let mut frames =
+                Frames::new(futures::stream::iter([Ok::<_, std::io::Error>(text.as_bytes().to_vec())]), &[]);
             assert!(matches!(frames.next().await, Some(Err(_))), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! The survey: what no watch brings, each part asked once, with an outcome of its own.
 
 use super::client::ReadClient;
-use super::read::slim;
+use super::prune;
 use super::wire;
 use crate::core::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 use futures::future::join_all;
@@ -133,7 +133,7 @@ impl Reader<'_> {
             let path = format!("{}/{}", path(group, version, &of.namespace, plural), wire::encode(&of.name));
             match self.get(&path).await {
                 Answer::NotServed => {}
-                Answer::Value(object) => return Answer::Value(slim(object)),
+                Answer::Value(object) => return Answer::Value(object),
                 other => return other,
             }
         }
@@ -169,7 +169,7 @@ impl Reader<'_> {
             let Value::Array(page) = body["items"].take() else {
                 return Answer::Failed("the API server's answer is no list".into());
             };
-            items.extend(page.into_iter().map(slim));
+            items.extend(page);
             match body["metadata"]["continue"].as_str() {
                 Some(next) if !next.is_empty() => token = format!("&continue={}", wire::encode(next)),
                 _ => return Answer::Value(items),
@@ -192,7 +192,7 @@ impl Reader<'_> {
             404 if answer.is_missing_object() => Answer::Missing,
             404 => Answer::NotServed,
             401 | 403 => Answer::Forbidden(answer.rejection().message),
-            _ if answer.is_success() => match answer.json() {
+            _ if answer.is_success() => match answer.json_without(prune::OBJECTS) {
                 Some(body) => Answer::Value(body),
                 None => Answer::Failed(format!("the API server's answer ({}) is no JSON", answer.status)),
             },

@@ -1,5 +1,6 @@
 //! One request to the API server and what its answer says, before anybody interprets it.
 
+use super::prune;
 use crate::model::{Rejection, ResourceKind, Timestamp};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
@@ -103,6 +104,11 @@ impl Answer {
     /// Reads the body as JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
+    }
+
+    /// Reads the body as JSON without these parts.
+    pub fn json_without(&self, parts: &[prune::Path]) -> Option<Value> {
+        prune::parse(&self.body, parts).ok()
     }
 
     /// Tells whether the server carried the request out.

@@ -26,6 +26,7 @@ mod preview;
 mod proof;
 mod record;
 mod rights;
+mod roster;
 mod scope;
 mod show;
 mod state;

@@ -39,7 +39,7 @@ fn texts(state: &State, plan: bool, customers: bool) -> Option<Vec<String>> {
     }
     if customers && let Some(Ok(live)) = state.world.customers(scope.plan) {
         let frozen: BTreeSet<CustomerId> = scope.listed();
-        let new: Vec<String> = live.into_iter().filter(|c| !frozen.contains(&c.id)).map(|c| c.id.to_string()).collect();
+        let new: Vec<String> = live.iter().filter(|c| !frozen.contains(&c.id)).map(|c| c.id.to_string()).collect();
         if !new.is_empty() {
             let more = if new.len() > NAMED { format!(" and {} more", new.len() - NAMED) } else { String::new() };
             let named = new.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");

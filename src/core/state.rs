@@ -77,6 +77,7 @@ pub struct State {
     /// Who would be in which wave if a release started now; computed again when the plan or the customers change, for it
     /// is asked for several times a picture.
     resolved: Resolved,
+    pub(super) roster: super::roster::Roster,
     pub(super) placed: Placed,
     pub(super) surveys: super::survey::Surveys,
     pub(super) rights: super::rights::Rights,
@@ -288,6 +289,9 @@ impl State {
         }
         self.refresh_plan();
         self.refresh_waves();
+        if let Some(roster) = self.roster.refreshed(self) {
+            self.roster = roster;
+        }
         super::notes::note(self, now);
         let accepted = self
             .scope()
@@ -365,11 +369,16 @@ impl State {
             return;
         }
         let Some(plan) = &self.plan else { return };
-        let customers = super::show::listed_customers(self);
         let routes: Vec<&serde_json::Value> = self.world.all(ResourceKind::HTTPRoute).collect();
         let component = &plan.component;
         self.placed = Placed {
-            customers: crate::routing::placements(&routes, &component.route, component, &plan.header, &customers),
+            customers: crate::routing::placements(
+                &routes,
+                &component.route,
+                component,
+                &plan.header,
+                &self.roster.listed,
+            ),
             unlisted: crate::routing::unlisted_placement(&routes, &component.route, component),
             from,
         };

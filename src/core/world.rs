@@ -298,10 +298,12 @@ impl World {
     }
 
     /// Returns the customers the plan lists now.
-    pub fn customers(&self, plan: &Plan) -> Option<Result<Vec<Customer>, Vec<Finding>>> {
+    pub fn customers<'a>(&'a self, plan: &'a Plan) -> Option<Result<&'a [Customer], &'a [Finding]>> {
         match &plan.customers {
-            CustomerSource::Inline(list) => Some(Ok(list.clone())),
-            CustomerSource::ConfigMap(_) => self.customers.clone(),
+            CustomerSource::Inline(list) => Some(Ok(list)),
+            CustomerSource::ConfigMap(_) => {
+                self.customers.as_ref().map(|read| read.as_deref().map_err(|findings| findings.as_slice()))
+            }
         }
     }
 

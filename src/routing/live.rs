@@ -15,15 +15,15 @@ use std::collections::BTreeMap;
 /// not count. A customer whose requests are
 /// mixed, go elsewhere, or of whom that is not known has `None`. Paths that a longer match of another route takes are
 /// not looked at, see [`super::not_governed`]; nor is what a regular expression of another rule may take.
-pub fn placements(
+pub fn placements<'a>(
     routes: &[&Value],
     base_name: &str,
     component: &Component,
     header: &str,
-    customers: &[CustomerId],
+    customers: impl IntoIterator<Item = &'a CustomerId>,
 ) -> BTreeMap<CustomerId, Option<Slot>> {
     let picture = Picture::new(routes, base_name, component);
-    customers.iter().map(|id| (id.clone(), picture.slot(Some((header, id.as_str()))))).collect()
+    customers.into_iter().map(|id| (id.clone(), picture.slot(Some((header, id.as_str()))))).collect()
 }
 
 /// Tells which slot gets the requests of everybody who is in no list, for every path of the base route's slot rules.

@@ -80,14 +80,14 @@ impl Engine {
         }
     }
 
-    /// Waits for one event and gives it to the core; tells whether it was more than time passing.
+    /// Waits for one event and gives it to the core; tells whether a picture should be made of it at once.
     ///
     /// Can be cancelled without losing an event.
     pub async fn step(&mut self) -> bool {
         tokio::select! {
             biased;
             Some(event) = self.inbox.recv() => {
-                let is_news = !is_sign_of_life(&event);
+                let is_news = is_news(&event);
                 self.give(event);
                 is_news
             }
@@ -249,11 +249,13 @@ fn source_of(event: &Event) -> Option<Source> {
     }
 }
 
-fn is_sign_of_life(event: &Event) -> bool {
+/// Tells whether an event is more than time passing. Samples are not: a round brings some every half second at most,
+/// and the picture that each second brings shows them; what they decide comes as an event of its own.
+fn is_news(event: &Event) -> bool {
     match event {
-        Event::Kube(kube) => kube.change == core::Change::Alive,
-        Event::ServerTime(_) => true,
-        _ => false,
+        Event::Kube(kube) => kube.change != core::Change::Alive,
+        Event::ServerTime(_) | Event::Metrics(_) | Event::Gates { .. } => false,
+        _ => true,
     }
 }
 

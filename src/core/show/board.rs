@@ -2,30 +2,22 @@
 
 use crate::api::WaveProgress;
 use crate::core::evidence::Who;
+use crate::core::roster::RosterRing;
 use crate::core::scope::Scope;
 use crate::core::{CustomerRow, RingRow, State, Verdict, guard};
 use crate::model::{Approval, CustomerId, Phase, Side, Slot, Timestamp, UNLISTED};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Returns a row per ring, the unlisted last.
 pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
-    let waves = super::rings_of(state);
-    let mut names: Vec<&str> = Vec::new();
-    for (ring, _, _) in &waves {
-        if names.last() != Some(&ring.as_str()) {
-            names.push(ring);
-        }
-    }
     let scope = state.scope();
     let verdict = worst(state, now);
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
-    let mut rows: Vec<RingRow> = names
+    let mut rows: Vec<RingRow> = state
+        .roster
+        .rings
         .iter()
-        .map(|name| {
-            let of_ring: Vec<&(String, u32, Vec<CustomerId>)> =
-                waves.iter().filter(|(ring, _, _)| ring == name).collect();
-            ring_row(state, scope.as_ref(), name, &of_ring, &verdict, survivors.as_ref())
-        })
+        .map(|ring| ring_row(state, scope.as_ref(), ring, &verdict, survivors.as_ref()))
         .collect();
     rows.push(unlisted_row(state, scope.as_ref(), &verdict, survivors.as_ref()));
     rows
@@ -35,24 +27,23 @@ pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
 pub fn customers(state: &State) -> Vec<CustomerRow> {
     let scope = state.scope();
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
-    let names = names(state);
-    super::rings_of(state)
-        .into_iter()
-        .flat_map(|(ring, wave, members)| members.into_iter().map(move |id| (ring.clone(), wave, id)))
+    let waves = state.roster.rings.iter().flat_map(|ring| ring.waves.iter().map(move |wave| (&ring.name, wave)));
+    waves
+        .flat_map(|(ring, (wave, members))| members.iter().map(move |id| (ring, *wave, id)))
         .map(|(ring, wave, id)| {
-            let placed = state.placed.customers.get(&id).copied().flatten();
+            let placed = state.placed.customers.get(id).copied().flatten();
             let now = placed.map(|slot| side_of(scope.as_ref(), slot));
-            let who = Who::Customer(&id);
+            let who = Who::Customer(id);
             CustomerRow {
-                name: names.get(&id).cloned().unwrap_or_default(),
+                name: state.roster.names.get(id).cloned().unwrap_or_default(),
                 want: scope.as_ref().map(|scope| wanted(scope, wave)),
                 now,
                 rps: placed.and_then(|slot| state.evidence.rate(slot, who)),
                 errors: placed.and_then(|slot| state.evidence.error_ratio(slot, who)),
-                inflight_left: survivors.as_ref().map(|s| s.get(&id).copied().unwrap_or(0)),
-                seen: scope.as_ref().and_then(|scope| seen(state, scope, wave, &id)),
+                inflight_left: survivors.as_ref().map(|s| s.get(id).copied().unwrap_or(0)),
+                seen: scope.as_ref().and_then(|scope| seen(state, scope, wave, id)),
                 since: scope.as_ref().and_then(|scope| reached(scope, wave)),
-                ring,
+                ring: ring.clone(),
                 wave,
                 id: id.to_string(),
             }
@@ -63,38 +54,36 @@ pub fn customers(state: &State) -> Vec<CustomerRow> {
 fn ring_row(
     state: &State,
     scope: Option<&Scope<'_>>,
-    name: &str,
-    waves: &[&(String, u32, Vec<CustomerId>)],
+    ring: &RosterRing,
     verdict: &Verdict,
     survivors: Option<&BTreeMap<CustomerId, u64>>,
 ) -> RingRow {
-    let members: Vec<&CustomerId> = waves.iter().flat_map(|(_, _, customers)| customers).collect();
-    let set: BTreeSet<CustomerId> = members.iter().map(|c| (*c).clone()).collect();
-    let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, Who::Among(&set))).reduce(|a, b| a + b);
+    let members = &ring.members;
+    let who = Who::Among(members);
+    let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, who)).reduce(|a, b| a + b);
     let mut row = RingRow {
-        name: name.to_owned(),
+        name: ring.name.clone(),
         of: members.len(),
         rps,
-        inflight_left: survivors.map(|s| members.iter().filter_map(|c| s.get(*c)).sum()),
+        inflight_left: survivors.map(|s| members.iter().filter_map(|c| s.get(c)).sum()),
         state: "-".into(),
-        waves: (0, waves.len()),
+        waves: (0, ring.waves.len()),
         ..RingRow::default()
     };
     let Some(scope) = scope else {
         row.now = Some(0);
-        row.errors_old =
-            super::panels::serving(state).and_then(|slot| state.evidence.error_ratio(slot, Who::Among(&set)));
+        row.errors_old = super::panels::serving(state).and_then(|slot| state.evidence.error_ratio(slot, who));
         return row;
     };
     let new = scope.slot(Side::New);
     row.now = members
         .iter()
-        .map(|c| state.placed.customers.get(*c).copied().flatten())
+        .map(|c| state.placed.customers.get(c).copied().flatten())
         .try_fold(0, |sum, slot| Some(sum + usize::from(slot? == new)));
-    row.errors_new = state.evidence.error_ratio(new, Who::Among(&set));
-    row.errors_old = state.evidence.error_ratio(new.other(), Who::Among(&set));
+    row.errors_new = state.evidence.error_ratio(new, who);
+    row.errors_old = state.evidence.error_ratio(new.other(), who);
     let status = scope.status();
-    for (_, number, customers) in waves {
+    for (number, customers) in &ring.waves {
         let progress = progress(scope, *number);
         if matches!(progress, WaveProgress::New | WaveProgress::Moving) && !super::goes_back(status) {
             row.want += customers.len();
@@ -112,9 +101,9 @@ fn ring_row(
     if row.is_current && status.phase == Phase::Baking {
         row.verdict = verdict.clone();
     }
-    row.needs_approval = scope.plan.ring(name).is_some_and(|ring| ring.approval == Approval::Required)
+    row.needs_approval = scope.plan.ring(&ring.name).is_some_and(|ring| ring.approval == Approval::Required)
         && row.waves.0 < row.waves.1
-        && waves.iter().any(|(_, n, _)| scope.wave(*n).is_some_and(|w| guard::approved(scope, w).is_some()));
+        && ring.waves.iter().any(|(n, _)| scope.wave(*n).is_some_and(|w| guard::approved(scope, w).is_some()));
     row
 }
 
@@ -124,8 +113,8 @@ fn unlisted_row(
     verdict: &Verdict,
     survivors: Option<&BTreeMap<CustomerId, u64>>,
 ) -> RingRow {
-    let listed: BTreeSet<CustomerId> = super::listed_customers(state).into_iter().collect();
-    let who = Who::Unlisted(&listed);
+    let listed = &state.roster.listed;
+    let who = Who::Unlisted(listed);
     let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, who)).reduce(|a, b| a + b);
     let mut row = RingRow {
         name: UNLISTED.to_owned(),
@@ -230,14 +219,5 @@ fn side_of(scope: Option<&Scope<'_>>, slot: Slot) -> Side {
     match scope {
         Some(scope) if slot == scope.slot(Side::New) => Side::New,
         _ => Side::Old,
-    }
-}
-
-/// Returns the customers' names for people.
-fn names(state: &State) -> BTreeMap<CustomerId, String> {
-    let Some(plan) = &state.plan else { return BTreeMap::new() };
-    match state.world.customers(plan) {
-        Some(Ok(list)) => list.into_iter().map(|c| (c.id, c.name)).collect(),
-        _ => BTreeMap::new(),
     }
 }

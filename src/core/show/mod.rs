@@ -12,7 +12,7 @@ use super::scope::Scope;
 use super::{Action, Command, Exposure, State, View};
 use crate::api::ReleaseStatus;
 use crate::core::evidence::Who;
-use crate::model::{CustomerId, Phase, Side, Timestamp};
+use crate::model::{Phase, Side, Timestamp};
 
 /// Computes everything the screens show.
 pub fn view(state: &State, now: Timestamp) -> View {
@@ -41,11 +41,6 @@ pub fn view(state: &State, now: Timestamp) -> View {
     }
 }
 
-/// Returns every customer of the release under way, or of the live list, in ring order.
-pub fn listed_customers(state: &State) -> Vec<CustomerId> {
-    rings_of(state).into_iter().flat_map(|(_, _, customers)| customers).collect()
-}
-
 /// Counts the listed customers whose live routes send them to the new version.
 pub fn on_new(scope: &Scope<'_>, state: &State) -> usize {
     let new = Some(scope.slot(Side::New));
@@ -62,24 +57,6 @@ pub fn goes_back(status: &ReleaseStatus) -> bool {
 /// Counts customers in words.
 pub fn customers(count: usize) -> String {
     if count == 1 { "1 customer".to_owned() } else { format!("{count} customers") }
-}
-
-/// Returns ring, wave number and customers of each listed wave; frozen, or as a start now would freeze it.
-fn rings_of(state: &State) -> Vec<(String, u32, Vec<CustomerId>)> {
-    let waves = match (state.scope(), &state.plan) {
-        (Some(scope), _) => scope.frozen.waves.clone(),
-        (None, Some(_)) => match state.waves() {
-            Some(Ok(membership)) => membership.waves.clone(),
-            Some(Err(_)) | None => Vec::new(),
-        },
-        (None, None) => Vec::new(),
-    };
-    waves
-        .into_iter()
-        .zip(1u32..)
-        .filter(|(wave, _)| !wave.is_unlisted())
-        .map(|(wave, number)| (wave.ring.to_string(), number, wave.customers))
-        .collect()
 }
 
 fn exposure(state: &State) -> Exposure {

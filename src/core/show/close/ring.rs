@@ -10,21 +10,18 @@ pub(super) fn look(state: &State, now: Timestamp, name: &str) -> Option<RingClos
     let at = state.server_now(now);
     let plan = state.plan.as_ref()?;
     if name == UNLISTED {
-        let listed: BTreeSet<CustomerId> = super::super::listed_customers(state).into_iter().collect();
-        let (errors, rates) = super::graphs(state, at, Who::Unlisted(&listed));
+        let (errors, rates) = super::graphs(state, at, Who::Unlisted(&state.roster.listed));
         let last = state.scope().map(|scope| scope.last_wave());
         let waves = last.into_iter().map(|number| wave(state, number, &[])).collect();
         let bake = plan.promote_bake.0.as_secs();
         return Some(RingCloseup { name: name.to_owned(), waves, bake, errors, rates, ..RingCloseup::default() });
     }
     let ring = plan.ring(name)?;
-    let waves: Vec<(u32, Vec<CustomerId>)> = super::super::rings_of(state)
-        .into_iter()
-        .filter(|(ring, _, _)| ring == name)
-        .map(|(_, number, members)| (number, members))
-        .collect();
-    let members: BTreeSet<CustomerId> = waves.iter().flat_map(|(_, members)| members.iter().cloned()).collect();
-    let (errors, rates) = super::graphs(state, at, Who::Among(&members));
+    let (members, waves) = match state.roster.ring(name) {
+        Some(ring) => (&ring.members, ring.waves.as_slice()),
+        None => (&BTreeSet::new(), &[][..]),
+    };
+    let (errors, rates) = super::graphs(state, at, Who::Among(members));
     let approved = state.scope().and_then(|scope| {
         let mut approvals = scope.release.spec.approvals.iter();
         approvals.find(|record| record.ring == name && record.plan_hash == scope.frozen.hash).cloned()
