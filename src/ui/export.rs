@@ -162,7 +162,11 @@ fn markdown(view: &View, audit: &Audit) -> String {
     let head = &view.header;
     let of = if audit.release.is_empty() { "no release" } else { &audit.release };
     let mut out = format!("# Audit of {}\n\n", inline(of));
-    let chain = if audit.is_chained { "unbroken" } else { "BROKEN" };
+    let chain = match (audit.release.is_empty(), audit.is_chained) {
+        (true, _) => "",
+        (false, true) => "unbroken",
+        (false, false) => "BROKEN",
+    };
     let facts = [
         ("version", audit.version.clone()),
         ("cluster", format!("{}/{}", head.cluster, head.namespace)),
@@ -218,7 +222,7 @@ fn text(foreign: &str) -> String {
 }
 
 fn time(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string()).unwrap_or_default()
+    at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
 fn number<T: ToString>(value: Option<T>) -> String {
@@ -324,6 +328,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(value["audit"]["records"][0]["why"], "\u{202e}*now*");
         assert_eq!(value["plan"], "trackx");
+        let none = &audit(&view(), &Audit::default()).files[0].1;
+        assert!(none.starts_with("# Audit of no release") && !none.contains("BROKEN"), "{none}");
     }
 
     #[test]
