@@ -17,8 +17,8 @@ const KEYS: &[Action] = &[
     Action::Preflight,
     Action::Ring,
     Action::Back,
-    Action::Help,
     Action::Filter,
+    Action::Help,
     Action::Quit,
 ];
 
