@@ -51,7 +51,7 @@ pub struct ClusterArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "How it looks")]
 pub struct LookArgs {
-    /// A theme by name or path: dark16, light16, mono, high-contrast; auto when absent.
+    /// A theme by name or path; `pilothouse theme list` names them; auto when absent.
     #[arg(long, global = true, env = "PILOTHOUSE_THEME", value_name = "NAME", hide_env_values = true)]
     pub theme: Option<String>,
     /// A keymap by name or path.
@@ -63,6 +63,9 @@ pub struct LookArgs {
     /// Draw with ASCII alone.
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// Where the key `e` writes its files; `exports` in the state folder when absent.
+    #[arg(long, global = true, env = "PILOTHOUSE_EXPORT_DIR", value_name = "DIR", hide_env_values = true)]
+    pub export_dir: Option<PathBuf>,
 }
 
 /// The verbs.
@@ -74,6 +77,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
     Status(StatusArgs),
+    /// Print the customers, the journal or the releases, for a spreadsheet, a report or a program.
+    Export(ExportArgs),
     /// Look at everything a release needs, from the terminal to the metrics, and name the first missing step.
     Doctor(DoctorArgs),
     /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
@@ -102,6 +107,9 @@ pub enum Verb {
     /// Read a keymap: what is wrong with it, and what its keys do.
     #[command(subcommand)]
     Keymap(KeymapVerb),
+    /// Read a theme: whether its colours can be read, and what they mean.
+    #[command(subcommand)]
+    Theme(ThemeVerb),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -141,6 +149,59 @@ pub enum KeymapVerb {
         /// A file or a name; the keymap that holds when absent.
         file: Option<String>,
     },
+}
+
+/// What can be done with a theme.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ThemeVerb {
+    /// Say everything that makes a theme hard to read, and which roles some eyes may mistake.
+    Check {
+        /// A file or a name; the theme that holds when absent.
+        file: Option<String>,
+    },
+    /// List every role with its colour, weight, signs and contrast.
+    Show {
+        /// A file or a name; the theme that holds when absent.
+        file: Option<String>,
+    },
+    /// List the themes there are.
+    List,
+}
+
+/// What `export` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Which list.
+    #[arg(value_enum)]
+    pub list: ListName,
+    /// The form; csv for customers and releases, md for the audit when absent.
+    #[arg(long, short, value_enum)]
+    pub output: Option<Form>,
+    /// Print signs instead of customers' names.
+    #[arg(long)]
+    pub privacy: bool,
+}
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListName {
+    /// Every listed customer.
+    Customers,
+    /// The journal of the release under way, or of the last one.
+    Audit,
+    /// Every release of the plan, with the figures of delivery.
+    Releases,
+}
+
+/// Forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Comma-separated values.
+    Csv,
+    /// Markdown.
+    Md,
+    /// One JSON value.
+    Json,
 }
 
 /// What `watch` takes.
@@ -349,6 +410,7 @@ impl Cli {
             keymap: self.look.keymap.clone(),
             time: self.look.time.clone(),
             ascii: self.look.ascii,
+            exports: self.look.export_dir.clone(),
             from_environment: BTreeSet::new(),
         }
     }

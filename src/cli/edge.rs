@@ -2,11 +2,12 @@
 
 use super::args::{
     Cli, ConfigVerb, FinishArgs, Format, InitArgs, KeymapVerb, MoveArgs, ReasonArgs, RollbackArgs, StartArgs,
-    StatusArgs, Verb,
+    StatusArgs, ThemeVerb, Verb,
 };
 use super::code::{self, Code, Failure};
 use super::{
-    Answers, Demo, break_glass, carry_out, doctor, init, keymap, machine, manifests, open, pages, serve, status,
+    Answers, Demo, break_glass, carry_out, doctor, export, init, keymap, machine, manifests, open, pages, serve,
+    status, theme,
 };
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
@@ -14,7 +15,7 @@ use crate::core::{Command, Setup, View};
 use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
-use crate::ui::{RoundTrip, Safe, Ui};
+use crate::ui::{Backdrop, RoundTrip, Safe, Ui, json};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,6 +84,9 @@ fn printed(cli: &Cli, wanted: &Wanted) -> Option<Result<String, Failure>> {
         Verb::Config(ConfigVerb::Print) => config::explain(wanted, &around).map_err(wrong_configuration),
         Verb::Keymap(KeymapVerb::Check { file }) => keymap::check(file.as_deref(), wanted, &around),
         Verb::Keymap(KeymapVerb::Show { file }) => keymap::show(file.as_deref(), wanted, &around),
+        Verb::Theme(ThemeVerb::Check { file }) => theme::check(file.as_deref(), wanted, &around),
+        Verb::Theme(ThemeVerb::Show { file }) => theme::show(file.as_deref(), wanted, &around),
+        Verb::Theme(ThemeVerb::List) => Ok(theme::list(&around)),
         Verb::Completions { shell } => Ok(pages::completions(*shell)),
         Verb::Man { verb } => pages::man(verb.as_deref()),
         _ => return None,
@@ -121,6 +125,11 @@ async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Resul
             Ok(report.code())
         }
         Some(Verb::Status(args)) => look(&settings, &args).await,
+        Some(Verb::Export(args)) => {
+            let (engine, is_complete) = watching(&settings).await?;
+            print(&export(&engine, &args)?)?;
+            Ok(if is_complete { Code::Ok } else { Code::Unknown })
+        }
         Some(Verb::Start(args)) => {
             let (command, answers) = start_order(args);
             act(&settings, command, answers).await
@@ -147,9 +156,14 @@ async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Resul
         }
         Some(Verb::Cleanup(args)) => act(&settings, Command::Cleanup, Answers { yes: args.yes, take: None }).await,
         // Printed before there was a runtime.
-        Some(Verb::Manifests | Verb::Config(_) | Verb::Keymap(_) | Verb::Completions { .. } | Verb::Man { .. }) => {
-            Ok(Code::Ok)
-        }
+        Some(
+            Verb::Manifests
+            | Verb::Config(_)
+            | Verb::Keymap(_)
+            | Verb::Theme(_)
+            | Verb::Completions { .. }
+            | Verb::Man { .. },
+        ) => Ok(Code::Ok),
         Some(Verb::Init(args)) => adoption(&settings, &args).await,
     }
 }
@@ -165,10 +179,12 @@ async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Setti
     let fault = |error: io::Error| Failure::new(Code::Fault, format!("open the console: {error}"));
     let stop = stop_on_signals().map_err(fault)?;
     let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
-    let (terminal, screen) = runtime::enter(logs.and_then(|folder| telemetry::errors(&folder).ok())).map_err(fault)?;
-    let round_trip = RoundTrip::default();
-    let keys = runtime::keys(round_trip.clone()).map_err(fault)?;
-    let ui = Ui::new(settings.look).over(round_trip);
+    let manners = machine::manners(&settings, logs.as_deref());
+    let errors = logs.and_then(|folder| telemetry::errors(&folder).ok());
+    let (terminal, screen) = runtime::enter(errors, manners).map_err(fault)?;
+    let (round_trip, backdrop) = (RoundTrip::default(), Backdrop::default());
+    let keys = runtime::keys(round_trip.clone(), backdrop.clone()).map_err(fault)?;
+    let ui = Ui::new(settings.look).over(round_trip).before(backdrop);
     let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, ui, stop)).await;
     drop(terminal);
     farewell(&exit)
@@ -187,12 +203,7 @@ fn farewell(exit: &Exit) -> Result<Code, Failure> {
 }
 
 async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
-    let clock = machine::clock();
-    // Looking needs no client that could write.
-    let (setup, links) = open::open(settings, true, &clock).await?;
-    let stop = signals()?;
-    let mut engine = Engine::open(setup, clock, links);
-    let is_complete = await_picture(&mut engine, PICTURE, &stop).await;
+    let (engine, is_complete) = watching(settings).await?;
     let view: View = engine.view();
     let output = match args.output {
         Format::Text => status::text(&view),
@@ -202,8 +213,19 @@ async fn look(settings: &Settings, args: &StatusArgs) -> Result<Code, Failure> {
     Ok(code::of_state(&view, is_complete))
 }
 
+/// Looks until the picture is complete, or for a while; tells whether it is.
+async fn watching(settings: &Settings) -> Result<(Engine, bool), Failure> {
+    let clock = machine::clock();
+    // Looking needs no client that could write.
+    let (setup, links) = open::open(settings, true, &clock).await?;
+    let stop = signals()?;
+    let mut engine = Engine::open(setup, clock, links);
+    let is_complete = await_picture(&mut engine, PICTURE, &stop).await;
+    Ok((engine, is_complete))
+}
+
 fn written<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
-    status::json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
+    json(value).map_err(|error| Failure::new(Code::Fault, format!("write JSON: {error}")))
 }
 
 async fn act(settings: &Settings, command: Command, answers: Answers) -> Result<Code, Failure> {

@@ -57,10 +57,13 @@ fn read(file: Option<&str>, wanted: &Wanted, around: &Surroundings) -> Result<(S
         Some(file) => file.to_owned(),
         None => config::keymap_name(wanted, around).map_err(wrong)?,
     };
-    // A bare name of a file that is there means that file: it is what a shell completes.
-    let is_file = file.is_some() && !name.contains('/') && std::path::Path::new(&name).is_file();
-    let path = if is_file { format!("./{name}") } else { name.clone() };
-    config::keymap(Some(&path), around).map(|keymap| (name, keymap)).map_err(wrong)
+    config::keymap(Some(&path_of(&name, file.is_some())), around).map(|keymap| (name, keymap)).map_err(wrong)
+}
+
+/// Returns what a person means by a name: a bare name of a file that is there means that file, as a shell completes it.
+pub(super) fn path_of(name: &str, is_typed: bool) -> String {
+    let is_file = is_typed && !name.contains('/') && std::path::Path::new(name).is_file();
+    if is_file { format!("./{name}") } else { name.to_owned() }
 }
 
 fn wrong(findings: Vec<Finding>) -> Failure {

@@ -1,12 +1,13 @@
 //! What this machine says: time, person, environment, a number that no other console has.
 
 use super::code::{Code, Failure};
-use crate::config::{self, Surroundings};
+use crate::config::{self, Settings, Surroundings};
 use crate::model::Timestamp;
-use crate::runtime::Clock;
+use crate::runtime::{Between, Clock, Manners};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Returns the machine's clock.
@@ -43,6 +44,34 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
         .and_then(|mut source| source.read_exact(&mut bytes))
         .map_err(|error| Failure::new(Code::Fault, format!("draw random bytes from /dev/urandom: {error}")))?;
     Ok(bytes)
+}
+
+/// Returns the program that stands between this one and the terminal.
+pub(super) fn between() -> Between {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    match (is_set("TMUX"), is_set("STY")) {
+        (true, _) => Between::Tmux,
+        (false, true) => Between::Screen,
+        (false, false) => Between::Nothing,
+    }
+}
+
+/// Tells whether the terminal takes operating system commands: consoles that do not would print them.
+pub(super) fn takes_commands() -> bool {
+    let term = variable("TERM").unwrap_or_default();
+    !matches!(term.as_str(), "" | "dumb" | "linux") && !term.starts_with("vt")
+}
+
+/// Returns what goes out beside pictures on this machine.
+pub(super) fn manners(settings: &Settings, state: Option<&Path>) -> Manners {
+    Manners {
+        between: between(),
+        title: settings.title && takes_commands(),
+        bell: settings.bell,
+        asks_background: settings.look.auto && takes_commands(),
+        exports: settings.exports.clone().or_else(|| state.map(|folder| folder.join("exports"))),
+        home: variable("HOME").map(PathBuf::from),
+    }
 }
 
 /// Returns what configuration needs to know of the machine.

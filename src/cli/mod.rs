@@ -5,6 +5,7 @@ mod code;
 mod demo;
 mod doctor;
 mod edge;
+mod export;
 mod glass;
 mod init;
 mod keymap;
@@ -14,14 +15,20 @@ mod open;
 mod pages;
 mod serve;
 mod status;
+mod theme;
 mod verb;
 
-pub use args::{Cli, ClusterArgs, ConfigVerb, DemoArgs, Format, ForwardArgs, InitArgs, KeymapVerb, LookArgs, Verb};
+pub use crate::ui::json;
+pub use args::{
+    Cli, ClusterArgs, ConfigVerb, DemoArgs, ExportArgs, Form, Format, ForwardArgs, InitArgs, KeymapVerb, ListName,
+    LookArgs, ThemeVerb, Verb,
+};
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
 pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
 pub use edge::main;
+pub use export::export;
 pub use glass::break_glass;
 pub use init::{init, stream};
-pub use status::{json, text};
+pub use status::text;
 pub use verb::{Answers, carry_out};

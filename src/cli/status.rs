@@ -1,33 +1,12 @@
-//! `status`: the screen's facts as lines or as JSON.
+//! `status`: the screen's facts as lines.
 
 use crate::core::{RingRow, View};
 use crate::ui::Safe;
-use serde::Serialize;
 
 /// Writes where the release stands, for people; no line can do anything to a terminal.
 pub fn text(view: &View) -> String {
     let lines = head(view).into_iter().chain(rings(view)).chain(tail(view));
     lines.map(|line| format!("{}\n", Safe::new(&line))).collect()
-}
-
-/// Writes everything the screens know, or another report, as one JSON object in plain ASCII.
-///
-/// # Errors
-/// Fails only if it cannot be written as JSON.
-pub fn json<T: Serialize>(view: &T) -> Result<String, serde_json::Error> {
-    let mut ascii = String::new();
-    for c in serde_json::to_string_pretty(view)?.chars() {
-        if matches!(c, ' '..='~' | '\n') {
-            ascii.push(c);
-            continue;
-        }
-        // Foreign names reach whoever prints this on a terminal; escaped they can neither reorder nor hide anything.
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            ascii.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    ascii.push('\n');
-    Ok(ascii)
 }
 
 fn head(view: &View) -> Vec<String> {
@@ -134,6 +113,7 @@ fn duration(seconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::core::{Advice, Exposure, Header};
+    use crate::ui::json;
 
     fn hostile() -> View {
         View {

@@ -1,6 +1,7 @@
 //! From a kubeconfig to clients: read once, pinned to one context, without the library's dangerous defaults.
 
 use super::client::{DriveClient, ReadClient};
+use super::login::{Login, login};
 use super::read_only::ReadOnly;
 use super::rights::ReviewClient;
 use super::wire::reason;
@@ -136,6 +137,11 @@ impl Connected {
     pub fn review_client(&self) -> Result<ReviewClient, ConnectError> {
         let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
         Ok(ReviewClient::from_client(builder.build(), &self.namespace))
+    }
+
+    /// Says how the kubeconfig logs in and until when; a login command gets `patience`.
+    pub async fn login(&self, patience: Duration) -> Login {
+        login(&self.config.auth_info, patience).await
     }
 
     /// Logs in once with the terminal at hand: a later refresh must not prompt into the screen, and finds what this

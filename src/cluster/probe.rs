@@ -22,7 +22,9 @@ const BUNDLE: &str = "gateway.networking.k8s.io/bundle-version";
 pub struct Probe {
     /// The server's version, such as `v1.37.2`.
     pub version: Answer<String>,
-    /// How long the first answer took.
+    /// How long the first answer took, the connection and the login included.
+    pub first: Duration,
+    /// How long an answer takes: the median of three.
     pub took: Duration,
     /// The kinds of our group that are served.
     pub ours: Answer<Vec<String>>,
@@ -39,7 +41,17 @@ pub async fn probe(client: &ReadClient, patience: Duration) -> Probe {
     let began = Instant::now();
     let reader = Reader { client, end: began + patience };
     let version = reader.get("/version").await.map(|body| body["gitVersion"].as_str().unwrap_or("?").to_owned());
-    let took = began.elapsed();
+    let first = began.elapsed();
+    let mut times = Vec::new();
+    if version.value().is_some() {
+        for _ in 0..3 {
+            let asked = Instant::now();
+            let _ = reader.get("/version").await;
+            times.push(asked.elapsed());
+        }
+    }
+    times.sort_unstable();
+    let took = times.get(1).copied().unwrap_or(first);
     let definition = |name: &'static str| {
         let reader = &reader;
         async move { reader.get(&format!("{DEFINITIONS}/{name}")).await }
@@ -50,6 +62,7 @@ pub async fn probe(client: &ReadClient, patience: Duration) -> Probe {
     let routes = definition("httproutes.gateway.networking.k8s.io").await;
     Probe {
         version,
+        first,
         took,
         ours: ours.map(|body| kinds(&body)),
         gateway: gateway.map(|body| kinds(&body)),

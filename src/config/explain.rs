@@ -65,9 +65,11 @@ fn rows(settings: &Settings, source: &Source, around: &Surroundings) -> Vec<Row>
     let named = wanted.theme.as_deref().or(source.file.theme.as_deref());
     let mut theme_from = source.of("ui", "theme", "theme", wanted.theme.is_some(), named.is_some(), "default");
     if named.is_none_or(|name| name == "auto") {
-        let why = if around.no_color { "NO_COLOR is set" } else { "sixteen colours" };
+        let why =
+            if around.no_color { "NO_COLOR is set" } else { "sixteen colours, dark or light as the terminal says" };
         let _ = write!(theme_from, ": auto, {why}");
     }
+    let exports = settings.exports.as_ref().map(|path| path.display().to_string());
     let keymap = wanted.keymap.as_deref().or(source.file.keymap.as_deref());
     let time = wanted.time.as_deref().or(source.file.time.as_deref());
     vec![
@@ -125,6 +127,26 @@ fn rows(settings: &Settings, source: &Source, around: &Surroundings) -> Vec<Row>
             value: quoted(if settings.look.utc { "utc" } else { "local" }),
             from: source.of("ui", "time", "time", wanted.time.is_some(), time.is_some(), "default"),
         },
+        Row {
+            section: "ui",
+            key: "title",
+            value: settings.title.to_string(),
+            from: source.of("ui", "title", "", false, source.file.title.is_some(), "default"),
+        },
+        Row {
+            section: "ui",
+            key: "bell",
+            value: settings.bell.to_string(),
+            from: source.of("ui", "bell", "", false, source.file.bell.is_some(), "default"),
+        },
+        text(
+            "ui",
+            "exports",
+            "export-dir",
+            exports.as_deref(),
+            wanted.exports.is_some(),
+            "default: exports in the state folder",
+        ),
     ]
 }
 

@@ -19,6 +19,9 @@ pub(super) struct FileConfig {
     pub theme: Option<String>,
     pub keymap: Option<String>,
     pub time: Option<String>,
+    pub title: Option<bool>,
+    pub bell: Option<bool>,
+    pub exports: Option<PathBuf>,
     /// The line of each key, such as `cluster.context`, and of each section.
     pub lines: Lines,
 }
@@ -30,7 +33,7 @@ pub(super) type Lines = BTreeMap<String, usize>;
 const KNOWN: &[(&str, &[&str])] = &[
     ("cluster", &["context", "namespace", "plan", "kubeconfig"]),
     ("metrics", &["url", "auth"]),
-    ("ui", &["theme", "keymap", "time"]),
+    ("ui", &["theme", "keymap", "time", "title", "bell", "exports"]),
 ];
 
 impl FileConfig {
@@ -56,6 +59,9 @@ impl FileConfig {
             theme: reader.text("ui", "theme"),
             keymap: reader.text("ui", "keymap"),
             time: reader.text("ui", "time"),
+            title: reader.switch("ui", "title"),
+            bell: reader.switch("ui", "bell"),
+            exports: reader.text("ui", "exports").map(PathBuf::from),
             lines,
         }
     }
@@ -94,6 +100,17 @@ impl Reader<'_> {
             Value::String(text) => Some(text.clone()),
             other => {
                 let text = format!("{section}.{key} is {}, and must be a text in quotes", other.type_str());
+                self.refuse(&format!("{section}.{key}"), text);
+                None
+            }
+        }
+    }
+
+    fn switch(&mut self, section: &str, key: &str) -> Option<bool> {
+        match self.table.get(section)?.get(key)? {
+            Value::Boolean(value) => Some(*value),
+            other => {
+                let text = format!("{section}.{key} is {}, and must be true or false", other.type_str());
                 self.refuse(&format!("{section}.{key}"), text);
                 None
             }

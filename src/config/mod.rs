@@ -38,6 +38,8 @@ pub struct Wanted {
     pub time: Option<String>,
     /// Draw with ASCII alone.
     pub ascii: bool,
+    /// The folder of exports.
+    pub exports: Option<PathBuf>,
     /// Which of these came from the environment, by the names of their flags.
     pub from_environment: BTreeSet<String>,
 }
@@ -68,6 +70,12 @@ pub struct Settings {
     pub metrics: Option<(String, Authentication)>,
     /// How the console looks and which keys it has.
     pub look: Look,
+    /// Whether the terminal's title says where the release stands.
+    pub title: bool,
+    /// Whether the terminal rings when it is held, fails or is not known any more.
+    pub bell: bool,
+    /// The folder of exports; `None` = the state folder's `exports`.
+    pub exports: Option<PathBuf>,
 }
 
 /// Returns the folder with the configuration: `PILOTHOUSE_CONFIG_DIR`, else the place of this operating system.
@@ -102,6 +110,39 @@ pub fn keymap(name: Option<&str>, around: &Surroundings) -> Result<Keymap, Vec<F
     choose_keymap(name, around, &mut findings).ok_or(findings)
 }
 
+/// Reads a theme that is named or lies in a file; `None` and `auto` are the one in the program.
+///
+/// # Errors
+/// Returns everything that is wrong with it.
+pub fn theme(name: Option<&str>, around: &Surroundings) -> Result<Theme, Vec<Finding>> {
+    let mut findings = Vec::new();
+    choose_theme(name, around, &mut findings).ok_or(findings)
+}
+
+/// Returns the name of the theme that holds, without reading it.
+///
+/// # Errors
+/// Returns every mistake in the configuration file.
+pub fn theme_name(wanted: &Wanted, around: &Surroundings) -> Result<String, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let file = read_file(around, &mut findings);
+    let name = wanted.theme.clone().or(file.theme).unwrap_or_else(|| "auto".to_owned());
+    if findings.is_empty() { Ok(name) } else { Err(findings) }
+}
+
+/// Names the themes or keymaps in a person's folder, `kind` being `theme` or `keymap`.
+pub fn own(kind: &str, around: &Surroundings) -> Vec<String> {
+    let folder = around.folder.as_ref().map(|folder| folder.join(format!("{kind}s")));
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let name = |path: PathBuf| {
+        let is_toml = path.extension().is_some_and(|ending| ending == "toml");
+        path.file_stem().filter(|_| is_toml).and_then(|name| name.to_str()).map(str::to_owned)
+    };
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).collect();
+    names.sort();
+    names
+}
+
 /// Returns the name of the keymap that holds, without reading it.
 ///
 /// # Errors
@@ -126,8 +167,16 @@ fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfi
     for warning in keymap.warnings() {
         tracing::warn!("keymap: {warning}");
     }
-    let look =
-        Look { theme, keymap, ascii: wanted.ascii || !around.is_utf8, utc: time == "utc", kiosk: None, privacy: false };
+    let is_auto = wanted.theme.as_deref().or(file.theme.as_deref()).is_none_or(|name| name == "auto");
+    let look = Look {
+        theme,
+        keymap,
+        ascii: wanted.ascii || !around.is_utf8,
+        utc: time == "utc",
+        kiosk: None,
+        privacy: false,
+        auto: is_auto && !around.no_color,
+    };
     let metrics_url = wanted.metrics_url.clone().or_else(|| file.metrics_url.clone());
     let auth = file.metrics_auth.clone().unwrap_or(Authentication::None);
     let settings = Settings {
@@ -137,6 +186,9 @@ fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfi
         kubeconfig: wanted.kubeconfig.clone().or_else(|| file.kubeconfig.clone()),
         metrics: metrics_url.map(|url| (url, auth)),
         look,
+        title: file.title.unwrap_or(true),
+        bell: file.bell.unwrap_or(true),
+        exports: wanted.exports.clone().or_else(|| file.exports.clone()),
     };
     Ok((settings, file))
 }
@@ -160,7 +212,7 @@ fn config_file(around: &Surroundings) -> Option<PathBuf> {
 fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Theme> {
     let name = match name.unwrap_or("auto") {
         "auto" if around.no_color => "mono",
-        "auto" => "dark16",
+        "auto" => Theme::DARK,
         name => name,
     };
     let embedded = |name: &str| Theme::embedded(name).map(str::to_owned);

@@ -52,6 +52,8 @@ pub enum Event {
     Survey(Box<Survey>),
     /// Somebody looks at what speaks against a start and wants a survey no older than this.
     SurveyWanted(Span),
+    /// This console has done something for its person that is worth a line, such as an export.
+    Noted(String),
     /// Time has passed.
     Tick,
     /// The terminal is gone or the program is leaving: forward work stops, the lease is released.

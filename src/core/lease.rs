@@ -9,6 +9,11 @@ const RENEW: i64 = 5_000;
 /// How long a Lease lives without renewal, in seconds.
 const DURATION: i64 = 15;
 
+/// Returns the name of the Lease of a plan's driver.
+pub fn lease_name(plan: &str) -> String {
+    format!("pilothouse-{plan}")
+}
+
 /// Keeps this console's Lease.
 #[derive(Clone, Debug, Default)]
 pub struct LeaseKeeper {
@@ -42,7 +47,7 @@ pub fn keep(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
         return;
     }
     let Some(plan) = state.plan_name() else { return };
-    let target = ResourceRef::new(ResourceKind::Lease, format!("pilothouse-{plan}"));
+    let target = ResourceRef::new(ResourceKind::Lease, lease_name(&plan));
     let drives = state.drives() && !state.leaving;
     let live = state.world.get(ResourceKind::Lease, &target.name).cloned();
     let ours = holder(state).is_some_and(|(holder, _)| holder == state.session_name());
@@ -108,7 +113,7 @@ fn write(state: &mut State, effects: &mut Vec<Effect>, target: ResourceRef, verb
 
 /// Returns who holds the plan's Lease, and when it was renewed last; a released one has no holder.
 fn holder(state: &State) -> Option<(String, Timestamp)> {
-    let lease = state.world.get(ResourceKind::Lease, &format!("pilothouse-{}", state.plan_name()?))?;
+    let lease = state.world.get(ResourceKind::Lease, &lease_name(&state.plan_name()?))?;
     let holder = lease["spec"]["holderIdentity"].as_str().filter(|h| !h.is_empty())?;
     Some((holder.to_owned(), lease["spec"]["renewTime"].as_str()?.parse().ok()?))
 }

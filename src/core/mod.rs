@@ -70,6 +70,7 @@ pub use closeup::{
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
 pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
+pub use lease::lease_name;
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
 pub use state::{Setup, State, closeup, findings, plan, preview, update, view};

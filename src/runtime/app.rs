@@ -1,6 +1,8 @@
 //! The console: keys in, pictures out, the engine between them.
 
+use super::beside::Beside;
 use super::engine::Engine;
+use super::manners::Manners;
 use super::painter::Painter;
 use super::{Clock, Links};
 use crate::core::{Command, Event, Setup, View};
@@ -29,6 +31,8 @@ pub struct Screen {
     pub out: Box<dyn io::Write + Send>,
     /// Columns and rows at the start; resize events say the rest.
     pub size: (u16, u16),
+    /// What goes out beside pictures.
+    pub manners: Manners,
 }
 
 /// Where keys come from.
@@ -70,8 +74,11 @@ pub async fn run(
     let engine = Engine::open(setup, clock, links);
     let view = engine.view();
     let began = Instant::now();
+    let beside = Beside::new(screen.manners.clone());
     let mut app = match Painter::new(screen) {
-        Ok(painter) => App { engine, painter, keys, ui, view, began, is_dirty: true, due: began, drawn_second: 0 },
+        Ok(painter) => {
+            App { engine, painter, beside, keys, ui, view, began, is_dirty: true, due: began, drawn_second: 0 }
+        }
         Err(error) => return Exit { why: Why::TerminalLost(error.to_string()), view },
     };
     let why = app.turn(stop).await;
@@ -83,6 +90,7 @@ pub async fn run(
 struct App {
     engine: Engine,
     painter: Painter,
+    beside: Beside,
     keys: Keys,
     ui: Ui,
     /// What the last picture showed; keys are read against it.
@@ -121,6 +129,13 @@ impl App {
                     Ok(()) => self.ui.drawn(self.elapsed_ms()),
                     Err(error) => return Why::TerminalLost(error.to_string()),
                 },
+                result = self.beside.saved() => {
+                    if let Ok(place) = &result {
+                        self.engine.give(Event::Noted(format!("saved {place}")));
+                    }
+                    self.ui.exported(self.elapsed_ms(), result);
+                    self.is_dirty = true;
+                }
                 is_news = self.engine.step() => {
                     let second = self.engine.now().as_second();
                     self.is_dirty |= is_news
@@ -136,6 +151,7 @@ impl App {
     fn on_key(&mut self, event: &TerminalEvent) -> Option<Why> {
         if let TerminalEvent::Resize(width, height) = event {
             self.painter.resize(*width, *height);
+            self.beside.forget();
         }
         self.is_dirty = true;
         self.due = self.due.min(Instant::now() + KEY_FRAME);
@@ -145,7 +161,8 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
-                Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
+                Ask::Copy(text) => self.painter.send(self.beside.copy(&text)),
+                Ask::Export(export) => self.beside.save(export),
                 Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),
             }
@@ -162,6 +179,7 @@ impl App {
         }
         self.view = self.engine.view();
         super::words::note(&self.view);
+        self.painter.send(self.beside.look(&self.view));
         if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
         }

@@ -1,20 +1,21 @@
 //! The terminal's clipboard, by OSC 52: it works over SSH, and needs no display.
 
+use super::manners::Between;
+
 /// The most bytes of an encoded text: what terminals are known to take, less the frame.
 const MOST: usize = 74_994;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Makes the sequence that gives a text to the terminal's clipboard; what is too long is cut at a character.
-pub(super) fn copy(text: &str) -> Vec<u8> {
+pub(super) fn copy(text: &str, between: Between) -> Vec<u8> {
     let mut end = text.len().min(MOST / 4 * 3);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     let mut bytes = b"\x1b]52;c;".to_vec();
     bytes.extend(base64(&text.as_bytes()[..end]));
-    bytes.extend(b"\x1b\\");
-    bytes
+    between.wrap(&bytes)
 }
 
 /// Encodes bytes by RFC 4648, section 4.
@@ -42,12 +43,12 @@ mod tests {
         {
             assert_eq!(String::from_utf8(base64(text.as_bytes())).unwrap(), code);
         }
-        assert_eq!(copy("hold"), b"\x1b]52;c;aG9sZA==\x1b\\");
+        assert_eq!(copy("hold", Between::Nothing), b"\x1b]52;c;aG9sZA==\x1b\\");
     }
 
     #[test]
     fn a_long_text_is_cut_at_a_character() {
-        let sent = copy(&"ö".repeat(60_000));
+        let sent = copy(&"ö".repeat(60_000), Between::Nothing);
         assert!(sent.len() <= MOST + 9 && sent.ends_with(b"\x1b\\"));
     }
 }

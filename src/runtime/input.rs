@@ -4,7 +4,7 @@ use super::app::Keys;
 use super::keys::{Heard, Parser};
 use super::terminal::{self, LastLine};
 use super::words;
-use crate::ui::RoundTrip;
+use crate::ui::{Backdrop, RoundTrip};
 use crossterm::event::Event;
 use futures::stream::unfold;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,22 +16,23 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 type Sender = UnboundedSender<io::Result<Event>>;
 
-/// Reads the terminal until it is gone; what a round trip to it takes goes to `round_trip`.
+/// Reads the terminal until it is gone; what a round trip to it takes goes to `round_trip`, how light its background is
+/// to `backdrop`.
 ///
 /// A stop (SIGTSTP) leaves the screen first; when the program goes on (SIGCONT), it is entered and drawn again. An end of
 /// the input and an error end the stream: the terminal is gone then, whether a hangup was signalled or not.
 ///
 /// # Errors
 /// Fails when a signal handler cannot be installed.
-pub fn keys(round_trip: RoundTrip) -> io::Result<Keys> {
+pub fn keys(round_trip: RoundTrip, backdrop: Backdrop) -> io::Result<Keys> {
     let (sender, events) = unbounded_channel();
     follow_signals(sender.clone())?;
-    std::thread::Builder::new().name("keys".to_owned()).spawn(move || read(&sender, &round_trip))?;
+    std::thread::Builder::new().name("keys".to_owned()).spawn(move || read(&sender, &round_trip, &backdrop))?;
     Ok(Box::pin(unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) })))
 }
 
 /// Reads until the terminal is gone; the last thing it sends is why.
-fn read(sender: &Sender, round_trip: &RoundTrip) {
+fn read(sender: &Sender, round_trip: &RoundTrip, backdrop: &Backdrop) {
     let stdin = io::stdin();
     let (mut parser, mut bytes) = (Parser::default(), [0; 4096]);
     loop {
@@ -61,6 +62,9 @@ fn read(sender: &Sender, round_trip: &RoundTrip) {
                         round_trip.learn(ms);
                     }
                 }
+                Heard::Background(is_light) => backdrop.learn(is_light),
+                // Asked for by the doctor alone.
+                Heard::Synchronized(_) => {}
             }
         }
     }

@@ -23,6 +23,10 @@ pub(super) enum Heard {
     Event(Event),
     /// The answer to "who are you?", which is how a round trip is measured.
     Answer,
+    /// The answer to "what colour is your background?": whether it is light.
+    Background(bool),
+    /// The answer to "do you know synchronized updates?".
+    Synchronized(bool),
 }
 
 /// Cuts bytes into keys; keeps what is not complete yet.
@@ -113,7 +117,7 @@ fn step(bytes: &[u8]) -> Step {
         [0x1b, b'O', last, ..] => Step::Take(3, keypad(*last).map(|code| key(code, KeyModifiers::NONE))),
         // Answers of the terminal, to us or to a program before us: no keys, whatever is in them.
         [0x1b, b']' | b'P' | b'_' | b'^' | b'X', rest @ ..] => match end_of_string(rest) {
-            Some(count) => Step::Take(2 + count, None),
+            Some(count) => Step::Take(2 + count, background(&bytes[1..]).filter(|_| bytes[1] == b']')),
             None => Step::More,
         },
         [0x1b, rest @ ..] => match plain(rest, KeyModifiers::ALT) {
@@ -160,10 +164,31 @@ fn csi(bytes: &[u8]) -> Step {
     }
     let meaning = match (parameters.first(), last) {
         (Some(b'?'), b'c') => Some(Heard::Answer),
+        (Some(b'?'), b'y') => synchronized(parameters),
         (Some(b'<'..=b'?'), _) => None,
         _ => csi_key(parameters, last),
     };
     Step::Take(at + 1, meaning)
+}
+
+/// Reads the mode report of synchronized updates: 1 and 2 say that the terminal knows them.
+fn synchronized(parameters: &[u8]) -> Option<Heard> {
+    let state = parameters.strip_prefix(b"?2026;")?.strip_suffix(b"$")?;
+    Some(Heard::Synchronized(matches!(state, b"1" | b"2")))
+}
+
+/// Reads the report of a background colour, such as `]11;rgb:ffff/ffff/ffff`; any number of digits counts.
+fn background(bytes: &[u8]) -> Option<Heard> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"]11;")?.get(..32.min(bytes.len() - 4))?).ok()?;
+    let color = text.strip_prefix("rgb:").or_else(|| text.strip_prefix("rgba:"))?;
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_hexdigit).take(4).collect::<String>();
+    let part = |text: String| {
+        let most = 16_u32.checked_pow(u32::try_from(text.len()).ok()?)?.checked_sub(1).filter(|most| *most > 0)?;
+        Some(f64::from(u32::from_str_radix(&text, 16).ok()?) / f64::from(most))
+    };
+    let mut parts = color.split('/').map(|text| part(digits(text)));
+    let (red, green, blue) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(Heard::Background(0.299 * red + 0.587 * green + 0.114 * blue > 0.5))
 }
 
 fn csi_key(parameters: &[u8], last: u8) -> Option<Heard> {

@@ -223,6 +223,7 @@ impl Backend for FrameBackend {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manners::Manners;
     use super::*;
     use ratatui::widgets::Paragraph;
     use std::sync::mpsc;
@@ -249,7 +250,7 @@ mod tests {
         let (writes, written) = mpsc::channel();
         let (permit, may_read) = mpsc::channel();
         let out = Box::new(Tty { writes, may_read });
-        (Painter::new(Screen { out, size: (20, 2) }).unwrap(), permit, written)
+        (Painter::new(Screen { out, size: (20, 2), manners: Manners::default() }).unwrap(), permit, written)
     }
 
     fn say(painter: &mut Painter, text: &str) -> bool {

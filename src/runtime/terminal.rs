@@ -1,6 +1,7 @@
 //! The terminal's modes: one way in, one way out, whoever comes first: an exit, a panic, a signal, a stop.
 
 use super::app::Screen;
+use super::manners::Manners;
 use crossterm::{Command, cursor, event, terminal};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -20,7 +21,16 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// "Who are you?": every terminal since the VT100 answers it.
 const QUESTION: &[u8] = b"\x1b[c";
 
+/// "What colour is your background?"
+const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// Lays the title aside, and takes it back; the second empties it first, for terminals that cannot lay one aside.
+const LAY_TITLE_ASIDE: &str = "\x1b[22;0t";
+const TAKE_TITLE_BACK: &str = "\x1b]0;\x1b\\\x1b[23;0t";
+
 static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the title is ours while the screen is open.
+static TITLED: AtomicBool = AtomicBool::new(false);
 
 /// Held while a frame is written, so that none is written between [`restore`] and the next [`enter`].
 static WRITING: Mutex<()> = Mutex::new(());
@@ -56,18 +66,19 @@ impl Drop for TerminalGuard {
 ///
 /// # Errors
 /// Says so when standard input or output is no terminal, or when it cannot be set.
-pub fn enter(errors: Option<File>) -> io::Result<(TerminalGuard, Screen)> {
+pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuard, Screen)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(io::Error::other(
             "the console needs a terminal for input and output: in scripts use `pilothouse status` and the other verbs",
         ));
     }
     let size = size()?;
-    let out = Frames { out: stdout()?, measured: None };
+    let out = Frames { out: stdout()?, measured: None, asks_background: manners.asks_background };
+    TITLED.store(manners.title, Ordering::SeqCst);
     *locked(&STDERR) = errors.map(|errors| Diverted { errors, before: None });
     let guard = TerminalGuard(());
     enter_modes()?;
-    Ok((guard, Screen { out: Box::new(out), size }))
+    Ok((guard, Screen { out: Box::new(out), size, manners }))
 }
 
 /// Enters every mode again after the program was stopped, whoever has set what in between.
@@ -97,6 +108,8 @@ pub fn restore() {
         &terminal::LeaveAlternateScreen,
         &cursor::Show,
     ]);
+    let title = if TITLED.load(Ordering::SeqCst) { TAKE_TITLE_BACK } else { "" };
+    let modes = format!("{modes}{title}");
     let is_written = within(PATIENCE, move || {
         // A frame that is being written ends first; a writer that is stuck, or has panicked, is not waited for.
         let _lock = lock_within(&WRITING, PATIENCE / 2);
@@ -156,7 +169,8 @@ fn enter_modes() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
     let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
-    stdout()?.write_all(modes.as_bytes())?;
+    let title = if TITLED.load(Ordering::SeqCst) { LAY_TITLE_ASIDE } else { "" };
+    stdout()?.write_all(format!("{title}{modes}").as_bytes())?;
     if let Some(diverted) = locked(&STDERR).as_mut() {
         let before = io::stderr().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stderr(&diverted.errors)?;
@@ -169,6 +183,8 @@ fn enter_modes() -> io::Result<()> {
 struct Frames {
     out: File,
     measured: Option<Instant>,
+    /// Whether the background has still to be asked for: once, for nobody changes it while looking.
+    asks_background: bool,
 }
 
 impl Write for Frames {
@@ -183,7 +199,9 @@ impl Write for Frames {
             return self.out.write(frame);
         }
         // The question rides on a frame, so that a picture that does not change sends nothing, and one write stays one.
-        let bytes = [frame, QUESTION].concat();
+        // The answer to the last question comes last.
+        let background = if std::mem::take(&mut self.asks_background) { BACKGROUND } else { b"" };
+        let bytes = [frame, background, QUESTION].concat();
         let now = Instant::now();
         self.measured = Some(now);
         *locked(&ASKED) = Some(now);

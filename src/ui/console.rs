@@ -1,21 +1,26 @@
 //! The console's own state: which screen, what is selected, which dialog; and what each key does to it.
 
+mod order;
+mod take;
+
+use super::backdrop::Backdrop;
 use super::chord::Chord;
 use super::clock::Clock;
 use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
+use super::export::Export;
 use super::keymap::{self, Keymap, Lookup, Place};
 use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
 use super::places::Places;
 use super::privacy;
 use super::round_trip::RoundTrip;
-use super::safe::Safe;
 use super::scene::Scene;
 use super::screen::frame::Said;
 use super::text;
 use super::theme::Theme;
 use crate::core::{Action, Closeup, Command, Danger, Mode, Preview, Role, RunningState, Subject, View};
 use crossterm::event::{Event, KeyCode, KeyEventKind};
+use order::Order;
 use ratatui::Frame;
 use std::sync::Arc;
 
@@ -34,6 +39,8 @@ pub struct Look {
     pub kiosk: Option<Kiosk>,
     /// Whether customers' names are replaced by signs.
     pub privacy: bool,
+    /// Whether the theme follows the terminal's background, until a person changes it.
+    pub auto: bool,
 }
 
 /// What the console asks of the runtime.
@@ -52,6 +59,8 @@ pub enum Ask {
     Redraw,
     /// Give a clean text to the terminal's clipboard.
     Copy(String),
+    /// Write an export to new files, and say where they are.
+    Export(Export),
 }
 
 /// The console at the keyboard.
@@ -67,6 +76,7 @@ pub struct Ui {
     /// How often a person has turned the page of a wall screen.
     turns: u64,
     round_trip: RoundTrip,
+    backdrop: Backdrop,
 }
 
 /// A picture that does not move, and since when.
@@ -75,22 +85,12 @@ struct Frozen {
     since_ms: u64,
 }
 
-/// What the person knows of the last order.
-#[derive(Default)]
-struct Order {
-    number: u64,
-    done_ms: Option<u64>,
-    dismissed: bool,
-}
-
 /// Between two pictures that no key asked for.
 const FRAME_MS: u64 = 100;
 /// The same on a wall screen.
 const KIOSK_MS: u64 = 1000;
 /// How long a short message stays.
 const SAID_MS: u64 = 4000;
-/// How long a finished order stays.
-const DONE_MS: u64 = 10_000;
 
 impl Ui {
     /// Opens the console on its main screen.
@@ -107,6 +107,7 @@ impl Ui {
             order: Order::default(),
             turns: 0,
             round_trip: RoundTrip::default(),
+            backdrop: Backdrop::default(),
         }
     }
 
@@ -114,6 +115,17 @@ impl Ui {
     pub fn over(mut self, round_trip: RoundTrip) -> Self {
         self.round_trip = round_trip;
         self
+    }
+
+    /// Lets the theme `auto` follow this background.
+    pub fn before(mut self, backdrop: Backdrop) -> Self {
+        self.backdrop = backdrop;
+        self
+    }
+
+    /// Returns the name of the theme in use.
+    pub fn theme(&self) -> &str {
+        self.look.theme.name()
     }
 
     /// Takes in what the terminal sent; `now_ms` is a monotonic time.
@@ -181,7 +193,8 @@ impl Ui {
     pub fn draw(&mut self, frame: &mut Frame, view: &View, now_ms: u64) {
         let masked = self.look.privacy.then(|| privacy::view(view));
         let view = masked.as_ref().unwrap_or(view);
-        let order = self.order_is_worth_showing(now_ms, view);
+        let order = self.order.is_worth_showing(now_ms, view);
+        self.follow_backdrop();
         let area = frame.area();
         let buf = frame.buffer_mut();
         let ink = Ink { theme: &self.look.theme, ascii: self.look.ascii };
@@ -195,6 +208,7 @@ impl Ui {
             focus: self.places.focus(),
             keymap: &self.look.keymap,
             clock: &self.clock,
+            needle: None,
             now_ms,
         };
         if let Some(kiosk) = self.look.kiosk {
@@ -202,7 +216,7 @@ impl Ui {
         }
         let pending = (!self.pending.is_empty()).then(|| format!("{} ... (Esc: no)", keymap::label(&self.pending)));
         let said = self.said.as_ref().filter(|(_, until)| now_ms < *until).map(|(text, _)| text.clone()).or(pending);
-        self.places.draw(&scene, buf, area, Said { text: said.as_deref(), order });
+        self.places.draw(&scene, buf, area, Said { text: said.as_deref(), order, typing: None });
         if let Some(dialog) = &mut self.dialog {
             dialog.draw(&scene, buf, area);
         }
@@ -240,7 +254,7 @@ impl Ui {
             self.dialog = Some(dialog);
             return self.on_reply(now_ms, reply, view);
         }
-        if self.places.customers.is_typing() {
+        if self.places.is_typing() {
             return self.on_filter_key(now_ms, chord, view);
         }
         let place = if self.places.is_main() { Place::Main } else { Place::List };
@@ -330,25 +344,37 @@ impl Ui {
             Action::Quit => return self.quit(now_ms, false, view),
             Action::Back => {
                 if !self.places.back() {
-                    self.order.dismissed = true;
+                    self.order.dismiss();
                 }
             }
             Action::Up | Action::Down | Action::First | Action::Last | Action::PageUp | Action::PageDown => {
                 self.places.step(action, shown);
             }
-            Action::NextPanel | Action::PreviousPanel => self.places.turn(action == Action::NextPanel, shown),
+            Action::NextPanel | Action::PreviousPanel => {
+                if !self.places.turn(action == Action::NextPanel, shown) {
+                    self.say(now_ms, "there is one panel here");
+                }
+            }
+            Action::Filter => {
+                let begun = self.places.begin_typing(shown);
+                self.say_missing(now_ms, begun);
+            }
             Action::Sort => self.sort(now_ms, shown),
-            Action::Wide => self.places.customers.widen(),
+            Action::Wide => self.widen(now_ms, shown),
+            Action::NextMatch | Action::PreviousMatch => {
+                let said = self.places.seek(action == Action::NextMatch, shown);
+                self.say(now_ms, &said);
+            }
             Action::Freeze => self.freeze(now_ms, view),
             Action::Theme => self.next_theme(now_ms),
             Action::Copy => return self.copy(now_ms, shown),
+            Action::Export => return self.export(now_ms, shown),
             Action::Open => {
                 let opened = self.places.open_selected(shown);
                 self.say_missing(now_ms, opened);
             }
             Action::Main
             | Action::Customers
-            | Action::Filter
             | Action::Ring
             | Action::Drain
             | Action::Graphs
@@ -361,9 +387,6 @@ impl Ui {
             | Action::Help => {
                 let opened = self.places.look(action, shown);
                 self.say_missing(now_ms, opened);
-                if action == Action::Filter {
-                    self.places.customers.begin_typing();
-                }
             }
         }
         Vec::new()
@@ -381,6 +404,22 @@ impl Ui {
         self.places.customers.sort_next();
     }
 
+    fn follow_backdrop(&mut self) {
+        let Some(is_light) = self.backdrop.is_light().filter(|_| self.look.auto) else { return };
+        let name = if is_light { Theme::LIGHT } else { Theme::DARK };
+        if self.look.theme.name() != name
+            && let Ok(theme) = Theme::builtin(name)
+        {
+            self.look.theme = theme;
+        }
+    }
+
+    fn widen(&mut self, now_ms: u64, view: &View) {
+        let opened = self.places.look(Action::Customers, view);
+        self.say_missing(now_ms, opened);
+        self.places.customers.widen();
+    }
+
     fn freeze(&mut self, now_ms: u64, view: &View) {
         self.frozen = match self.frozen {
             Some(_) => None,
@@ -394,19 +433,9 @@ impl Ui {
         let name = names[at % names.len()];
         if let Ok(theme) = Theme::builtin(name) {
             self.look.theme = theme;
+            self.look.auto = false;
             self.say(now_ms, &format!("theme {name}"));
         }
-    }
-
-    fn copy(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
-        let Some((what, text)) = self.places.copyable(view).filter(|(_, text)| !text.is_empty()) else {
-            self.say(now_ms, "there is nothing to copy here");
-            return Vec::new();
-        };
-        let lines: Vec<String> = text.lines().map(|line| Safe::new(line).to_string()).collect();
-        let text = lines.join("\n");
-        self.say(now_ms, &format!("{what} was sent to the terminal's clipboard ({} characters)", text.chars().count()));
-        vec![Ask::Copy(text)]
     }
 
     fn hold(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
@@ -459,31 +488,12 @@ impl Ui {
             Some(action @ (Action::Up | Action::Down | Action::PageUp | Action::PageDown)) => {
                 self.places.step(action, view);
             }
-            _ => self.places.customers.press(chord, action),
+            _ => self.places.press(chord, action),
         }
         Vec::new()
     }
 
     fn say(&mut self, now_ms: u64, text: &str) {
         self.said = Some((text.to_owned(), now_ms + SAID_MS));
-    }
-
-    /// A refusal stays until the person has put it away or ordered something else; what went well goes by itself.
-    fn order_is_worth_showing(&mut self, now_ms: u64, view: &View) -> bool {
-        let Some(running) = &view.running else { return false };
-        if running.number != self.order.number {
-            self.order = Order { number: running.number, ..Order::default() };
-        }
-        match running.outcome {
-            RunningState::Running => {
-                self.order.done_ms = None;
-                true
-            }
-            RunningState::Done => {
-                let since = *self.order.done_ms.get_or_insert(now_ms);
-                !self.order.dismissed && now_ms < since + DONE_MS
-            }
-            RunningState::Refused { .. } | RunningState::Stopped { .. } => !self.order.dismissed,
-        }
     }
 }

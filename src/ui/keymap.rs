@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn forward_acts_are_refused_on_one_key_and_on_ctrl_alt_and_f_keys() {
-        let extra = "[[key]]\non = \"N\"\nrun = \"wave.next\"\n[[key]]\non = \"space ctrl-n\"\nrun = \"wave.next\"\n[[key]]\non = \"f2 n\"\nrun = \"driver.take\"\n[[key]]\non = \"alt-r\"\nrun = \"release.rollback\"\n";
+        let extra = "[[key]]\non = \"X\"\nrun = \"wave.next\"\n[[key]]\non = \"space ctrl-n\"\nrun = \"wave.next\"\n[[key]]\non = \"f2 n\"\nrun = \"driver.take\"\n[[key]]\non = \"alt-r\"\nrun = \"release.rollback\"\n";
         assert_eq!(
             checks(with(extra)),
             ["keymap.single-key", "keymap.special-key", "keymap.special-key", "keymap.special-key"]

@@ -176,6 +176,28 @@ impl CustomerList {
         self.pick.step_from_shown(&ids, action, page);
     }
 
+    /// Selects the next customer that passes the filter, or the one before, over the end; says which of how many it is.
+    pub fn seek(&mut self, forward: bool, view: &View) -> String {
+        if self.text().trim().is_empty() {
+            return "there is no filter: / begins one".to_owned();
+        }
+        let ids: Vec<String> = self.rows(view).iter().map(|row| row.id.clone()).collect();
+        let Some(last) = ids.len().checked_sub(1) else { return "no customer matches the filter".to_owned() };
+        let at = self.pick.index(&ids);
+        let to = match forward {
+            true => {
+                if at == last {
+                    0
+                } else {
+                    at + 1
+                }
+            }
+            false => at.checked_sub(1).unwrap_or(last),
+        };
+        self.pick.select(&ids, to);
+        format!("match {} of {} for \"{}\"", to + 1, ids.len(), self.text())
+    }
+
     /// Returns the customer the marker stands on.
     pub fn selected<'a>(&self, view: &'a View) -> Option<&'a CustomerRow> {
         let rows = self.rows(view);

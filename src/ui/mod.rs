@@ -1,11 +1,13 @@
 //! The face of the console: turns a view into a picture and keys into orders; knows nothing of the cluster.
 
+mod backdrop;
 mod big;
 mod chart;
 mod chord;
 mod clock;
 mod console;
 mod dialog;
+pub mod export;
 mod filter;
 mod keymap;
 mod kiosk;
@@ -15,20 +17,25 @@ mod paint;
 mod panel;
 mod pick;
 mod places;
-mod privacy;
+pub mod privacy;
 mod round_trip;
 mod safe;
 mod scene;
 mod screen;
+mod search;
 #[cfg(test)]
 mod tests;
 pub mod text;
 mod theme;
+mod title;
 
+pub use backdrop::Backdrop;
 pub use chord::Chord;
 pub use console::{Ask, Look, Ui};
+pub use export::{Export, json};
 pub use keymap::{Binding, Keymap, Lookup, Place};
 pub use kiosk::Kiosk;
 pub use round_trip::RoundTrip;
 pub use safe::Safe;
 pub use theme::{Role, Theme};
+pub use title::{Bell, title};

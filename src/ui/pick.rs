@@ -16,6 +16,11 @@ impl Pick {
         self.key.as_deref()
     }
 
+    /// Returns the row that was marked in the last picture.
+    pub fn shown(&self) -> usize {
+        self.index
+    }
+
     /// Forgets the selection.
     pub fn clear(&mut self) {
         *self = Self::default();
@@ -25,6 +30,12 @@ impl Pick {
     pub fn index<K: AsRef<str>>(&self, keys: &[K]) -> usize {
         let found = self.key.as_ref().and_then(|key| keys.iter().position(|k| k.as_ref() == key));
         found.unwrap_or(self.index).min(keys.len().saturating_sub(1))
+    }
+
+    /// Selects a row.
+    pub fn select<K: AsRef<str>>(&mut self, keys: &[K], index: usize) {
+        self.index = index.min(keys.len().saturating_sub(1));
+        self.key = keys.get(self.index).map(|key| key.as_ref().to_owned());
     }
 
     /// Moves the selection of a list that marks its row from the start, so that the first move already leaves it.
@@ -50,8 +61,7 @@ impl Pick {
             Action::PageDown => at + page.max(1),
             _ => return false,
         };
-        self.index = to.min(last);
-        self.key = keys.get(self.index).map(|key| key.as_ref().to_owned());
+        self.select(keys, to);
         true
     }
 

@@ -1,14 +1,17 @@
 //! Where the person is: which screen, what is selected on each, and how one leads to another.
 
+use super::chord::Chord;
+use super::export::{self, Export};
 use super::kiosk::{self, Kiosk};
 use super::list::CustomerList;
 use super::panel::customers::Worst;
 use super::pick::Pick;
 use super::scene::Scene;
-use super::screen::frame::Said;
+use super::screen::frame::{Said, Shown};
 use super::screen::{
     Screen, Zoom, audit, customer, customers, drain, graphs, help, main, plan, preflight, releases, ring,
 };
+use super::search::Search;
 use crate::core::{Action, Audit, Closeup, Releases, Subject, View};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -29,6 +32,7 @@ pub(super) struct Places {
     pub customers: CustomerList,
     audit: Pick,
     releases: Pick,
+    search: Search,
     scroll: usize,
     /// The rows of the list in sight.
     page: usize,
@@ -136,6 +140,7 @@ impl Places {
         }
         self.screen = self.trail.pop().unwrap_or_default();
         self.scroll = 0;
+        self.search = Search::default();
         true
     }
 
@@ -149,14 +154,11 @@ impl Places {
             }
             Screen::Customers => self.customers.step(action, self.page, view),
             Screen::Audit => {
-                let none = Audit::default();
-                let lines = audit::lines(self.audit_closeup().unwrap_or(&none), &view.notices);
-                let keys: Vec<String> = lines.iter().map(audit::Line::key).collect();
+                let keys = self.audit_keys(view);
                 self.audit.step_from_shown(&keys, action, self.page);
             }
             Screen::Releases => {
-                let rows = self.releases_closeup().map(|releases| releases.rows.clone()).unwrap_or_default();
-                let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+                let names = self.release_names();
                 self.releases.step_from_shown(&names, action, self.page);
             }
             _ => {
@@ -174,8 +176,8 @@ impl Places {
         }
     }
 
-    /// Points at the next panel or the one before, or shows the next graph or ring.
-    pub fn turn(&mut self, forward: bool, view: &View) {
+    /// Points at the next panel or the one before, or shows the next graph or ring; tells whether there is more than one.
+    pub fn turn(&mut self, forward: bool, view: &View) -> bool {
         let next = |at: Option<usize>, count: usize| match (at, forward) {
             (None, true) => 0,
             (None, false) => count.saturating_sub(1),
@@ -196,7 +198,68 @@ impl Places {
                     self.scroll = 0;
                 }
             }
-            _ => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Begins to type what narrows the customers, or what is looked for on a screen that is searched.
+    pub fn begin_typing(&mut self, view: &View) -> Result<(), &'static str> {
+        if self.is_searched() {
+            self.search.begin();
+            return Ok(());
+        }
+        self.look(Action::Filter, view)?;
+        self.customers.begin_typing();
+        Ok(())
+    }
+
+    /// Tells whether a filter or a search is being typed.
+    pub fn is_typing(&self) -> bool {
+        self.customers.is_typing() || self.search.is_typing()
+    }
+
+    /// Takes in a key while one of them is typed.
+    pub fn press(&mut self, chord: Chord, action: Option<Action>) {
+        if self.search.is_typing() { self.search.press(chord, action) } else { self.customers.press(chord, action) }
+    }
+
+    /// Goes to the next row that matches, or the one before; says where that is, or why there is none.
+    pub fn seek(&mut self, forward: bool, view: &View) -> String {
+        if self.screen == Screen::Customers {
+            return self.customers.seek(forward, view);
+        }
+        if !self.is_searched() {
+            return "there is nothing to look for here: / finds customers".to_owned();
+        }
+        if self.search.text().trim().is_empty() {
+            return "nothing is looked for yet: / begins".to_owned();
+        }
+        let from = match &self.screen {
+            Screen::Audit => Some(self.audit.index(&self.audit_keys(view))),
+            Screen::Releases => Some(self.releases.index(&self.release_names())),
+            _ => None,
+        };
+        let Some(hit) = self.search.go(forward, from) else {
+            return format!("nothing here says \"{}\"", self.search.text());
+        };
+        self.show_row(hit.row, view);
+        let around = match (hit.wrapped, forward) {
+            (false, _) => "",
+            (true, true) => ", from the top again",
+            (true, false) => ", from the end again",
+        };
+        format!("match {} of {} for \"{}\"{around}", hit.number, self.search.count(), self.search.text())
+    }
+
+    /// Returns the list on this screen as files; tells why there is none.
+    pub fn export(&self, view: &View) -> Result<Export, &'static str> {
+        let unread = "the list is being read: try again in a moment";
+        match &self.screen {
+            Screen::Main | Screen::Customers => Ok(export::customers(view, &self.customers.rows(view))),
+            Screen::Audit => Ok(export::audit(view, self.audit_closeup().ok_or(unread)?)),
+            Screen::Releases => Ok(export::releases(view, self.releases_closeup().ok_or(unread)?)),
+            _ => Err("there is nothing to export here: customers, the journal and releases can be"),
         }
     }
 
@@ -210,13 +273,11 @@ impl Places {
             Screen::Preflight => Some(("the findings", preflight::as_text(view))),
             Screen::Audit => {
                 let lines = audit::lines(self.audit_closeup()?, &view.notices);
-                let keys: Vec<String> = lines.iter().map(audit::Line::key).collect();
-                Some(("the record", lines.get(self.audit.index(&keys))?.text()))
+                Some(("the record", lines.get(self.audit.index(&self.audit_keys(view)))?.text()))
             }
             Screen::Releases => {
-                let rows = &self.releases_closeup()?.rows;
-                let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-                Some(("the release's name", rows.get(self.releases.index(&names))?.name.clone()))
+                let names = self.release_names();
+                Some(("the release's name", names.get(self.releases.index(&names))?.clone()))
             }
             Screen::Drain => Some(("what is missing for the proof", view.drain.missing.join("\n"))),
             Screen::Graphs(_) | Screen::Plan | Screen::Help => None,
@@ -233,20 +294,46 @@ impl Places {
         self.size = (area.width, area.height);
         self.worst.refresh(scene.now_ms, scene.view);
         self.customers.refresh(scene.now_ms, scene.view);
-        let top = self.scroll;
         let closeup = self.closeup.take();
-        let known = closeup.as_ref().filter(|kept| Some(&kept.subject) == self.subject().as_ref());
+        let shown = self.paint(scene, buf, area, said, closeup.as_ref());
+        let from = match &self.screen {
+            Screen::Audit => self.audit.shown(),
+            Screen::Releases => self.releases.shown(),
+            _ => self.scroll,
+        };
+        self.page = shown.page;
+        self.closeup = closeup;
+        if self.search.is_new() {
+            // Only the picture knows its rows: what has just been typed is looked for in it, and shown in a second one.
+            if let Some(row) = self.search.take(shown.found, from) {
+                self.show_row(row, scene.view);
+            }
+            buf.reset();
+            let closeup = self.closeup.take();
+            self.paint(scene, buf, area, said, closeup.as_ref());
+            self.closeup = closeup;
+        } else {
+            self.search.take(shown.found, from);
+        }
+        self.scroll = self.scroll.min(shown.rows.saturating_sub(shown.page));
+    }
+
+    fn paint(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, closeup: Option<&Kept>) -> Shown {
+        let needle = self.search.needle();
+        let typed = self.search.text().to_owned();
+        let scene = &Scene { needle: self.is_searched().then_some(&needle), ..*scene };
+        let typing = self.search.is_typing().then_some((typed.as_str(), self.search.count()));
+        let said = Said { typing, ..said };
+        let top = self.scroll;
+        let known = closeup.filter(|kept| Some(&kept.subject) == self.subject().as_ref());
         let known = known.and_then(|kept| kept.closeup.as_ref());
-        let shown = match (&self.screen, known) {
+        match (&self.screen, known) {
             (Screen::Main, _) => {
                 let shown = main::Shown { ring: self.ring.key(), said, worst: &self.worst };
                 main::draw(scene, buf, area, &shown);
-                (0, 0)
+                Shown::default()
             }
-            (Screen::Customers, _) => {
-                self.page = customers::draw(scene, buf, area, said, &mut self.customers);
-                (self.page, 0)
-            }
+            (Screen::Customers, _) => customers::draw(scene, buf, area, said, &mut self.customers),
             (Screen::Customer(id), Some(Closeup::Customer(closeup))) => {
                 customer::draw(scene, buf, area, said, id, Some(closeup), top)
             }
@@ -259,25 +346,18 @@ impl Places {
             (Screen::Drain, _) => drain::draw(scene, buf, area, said, None, top),
             (Screen::Graphs(zoom), _) => {
                 graphs::draw(scene, buf, area, said, *zoom);
-                (0, 0)
+                Shown::default()
             }
             (Screen::Plan, _) => plan::draw(scene, buf, area, said, top),
-            (Screen::Audit, Some(Closeup::Audit(audit))) => {
-                (audit::draw(scene, buf, area, said, audit, &mut self.audit), 0)
-            }
-            (Screen::Audit, _) => (audit::draw(scene, buf, area, said, &Audit::default(), &mut self.audit), 0),
+            (Screen::Audit, Some(Closeup::Audit(audit))) => audit::draw(scene, buf, area, said, audit, &mut self.audit),
+            (Screen::Audit, _) => audit::draw(scene, buf, area, said, &Audit::default(), &mut self.audit),
             (Screen::Preflight, _) => preflight::draw(scene, buf, area, said, top),
             (Screen::Releases, Some(Closeup::Releases(releases))) => {
-                (releases::draw(scene, buf, area, said, releases, &mut self.releases), 0)
+                releases::draw(scene, buf, area, said, releases, &mut self.releases)
             }
-            (Screen::Releases, _) => {
-                (releases::draw(scene, buf, area, said, &Releases::default(), &mut self.releases), 0)
-            }
+            (Screen::Releases, _) => releases::draw(scene, buf, area, said, &Releases::default(), &mut self.releases),
             (Screen::Help, _) => help::draw(scene, buf, area, said, top),
-        };
-        self.closeup = closeup;
-        self.page = shown.0;
-        self.scroll = self.scroll.min(shown.1.saturating_sub(shown.0));
+        }
     }
 
     /// Draws a wall screen.
@@ -292,6 +372,7 @@ impl Places {
         }
         let from = std::mem::replace(&mut self.screen, screen);
         self.scroll = 0;
+        self.search = Search::default();
         if self.is_main() {
             self.trail.clear();
             return;
@@ -300,6 +381,38 @@ impl Places {
             self.trail.remove(0);
         }
         self.trail.push(from);
+    }
+
+    /// Tells whether the rows of this screen are searched; the others lead to the customers.
+    fn is_searched(&self) -> bool {
+        matches!(self.screen, Screen::Audit | Screen::Releases | Screen::Preflight | Screen::Help | Screen::Plan)
+    }
+
+    /// Brings a row into sight, and selects it where the screen has a selection.
+    fn show_row(&mut self, row: usize, view: &View) {
+        match &self.screen {
+            Screen::Audit => {
+                let keys = self.audit_keys(view);
+                self.audit.select(&keys, row);
+            }
+            Screen::Releases => {
+                let names = self.release_names();
+                self.releases.select(&names, row);
+            }
+            _ if row >= self.scroll && row < self.scroll + self.page => {}
+            // Some rows before it say what it belongs to.
+            _ => self.scroll = row.saturating_sub(self.page / 3),
+        }
+    }
+
+    fn audit_keys(&self, view: &View) -> Vec<String> {
+        let none = Audit::default();
+        let lines = audit::lines(self.audit_closeup().unwrap_or(&none), &view.notices);
+        lines.iter().map(audit::Line::key).collect()
+    }
+
+    fn release_names(&self) -> Vec<String> {
+        self.releases_closeup().into_iter().flat_map(|releases| &releases.rows).map(|row| row.name.clone()).collect()
     }
 
     fn subject(&self) -> Option<Subject> {

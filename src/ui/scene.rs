@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::keymap::Keymap;
 use super::paint::{Ink, Piece};
+use super::search::Needle;
 use super::theme::Role;
 use crate::core::{Action, Mode, Verdict, View};
 use crate::model::Side;
@@ -21,6 +22,8 @@ pub(super) struct Scene<'a> {
     pub focus: Option<Action>,
     pub keymap: &'a Keymap,
     pub clock: &'a Clock,
+    /// What is looked for in the rows of the screen; `None` where nothing can be.
+    pub needle: Option<&'a Needle>,
     pub now_ms: u64,
 }
 
@@ -36,6 +39,11 @@ impl Scene<'_> {
             return String::new();
         }
         self.keymap.label(action).unwrap_or_default()
+    }
+
+    /// Tells whether a row has what is looked for.
+    pub fn finds(&self, row: &str) -> bool {
+        self.needle.is_some_and(|needle| needle.is_in(row))
     }
 
     /// Returns the reasons why an action cannot be done now.

@@ -1,5 +1,7 @@
 //! Themes: each meaning has a colour, a weight, a glyph and the glyph's ASCII twin, so that none is told by colour alone.
 
+mod check;
+
 use crate::model::Finding;
 use ratatui::style::{Color, Modifier, Style};
 use std::str::FromStr;
@@ -53,6 +55,8 @@ impl Role {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     name: String,
+    /// What it is made for; nothing paints it.
+    background: u32,
     looks: [Appearance; Role::ALL.len()],
 }
 
@@ -73,9 +77,18 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("light16", include_str!("../../themes/light16.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
     ("high-contrast", include_str!("../../themes/high-contrast.toml")),
+    ("deutan", include_str!("../../themes/deutan.toml")),
+    ("tritan", include_str!("../../themes/tritan.toml")),
+    ("truecolor-dark", include_str!("../../themes/truecolor-dark.toml")),
+    ("truecolor-light", include_str!("../../themes/truecolor-light.toml")),
 ];
 
 impl Theme {
+    /// The theme of `auto` on a dark background, or on one that is not known.
+    pub const DARK: &str = "dark16";
+    /// The theme of `auto` on a light background.
+    pub const LIGHT: &str = "light16";
+
     /// Names the themes inside the program that a person can choose.
     pub fn names() -> impl Iterator<Item = &'static str> {
         EMBEDDED.iter().map(|(name, _)| *name).filter(|name| *name != "base")
@@ -143,6 +156,11 @@ impl Theme {
         &self.name
     }
 
+    /// Returns the background the theme is made for, as `#rrggbb`.
+    pub fn background(&self) -> String {
+        check::written(self.background)
+    }
+
     /// Returns the style of a role.
     pub fn style(&self, role: Role) -> Style {
         let look = &self.looks[role as usize];
@@ -163,7 +181,7 @@ impl Theme {
 
     fn bare(name: &str) -> Self {
         let plain = Appearance { fg: None, mods: Modifier::empty(), glyph: " ".to_owned(), ascii: " ".to_owned() };
-        Self { name: name.to_owned(), looks: std::array::from_fn(|_| plain.clone()) }
+        Self { name: name.to_owned(), background: 0, looks: std::array::from_fn(|_| plain.clone()) }
     }
 
     fn apply(&mut self, name: &str, table: &toml::Table, findings: &mut Vec<Finding>) {
@@ -172,8 +190,15 @@ impl Theme {
         if table.get("version").and_then(toml::Value::as_integer) != Some(1) {
             refuse("theme.version", "needs the line version = 1".to_owned());
         }
-        for key in table.keys().filter(|key| !["version", "inherits", "role"].contains(&key.as_str())) {
-            refuse("theme.key", format!("does not know {key:?}; it has version, inherits and [role.NAME]"));
+        for key in table.keys().filter(|key| !["version", "inherits", "background", "role"].contains(&key.as_str())) {
+            refuse("theme.key", format!("does not know {key:?}; it has version, inherits, background and [role.NAME]"));
+        }
+        if let Some(value) = table.get("background") {
+            let color = value.as_str().and_then(|text| Color::from_str(text).ok());
+            match color.filter(|color| matches!(color, Color::Rgb(..))).and_then(check::rgb) {
+                Some(rgb) => self.background = rgb,
+                None => refuse("theme.value", format!("background is {value:?}: use #rrggbb")),
+            }
         }
         let Some(roles) = table.get("role").and_then(toml::Value::as_table) else { return };
         for (key, value) in roles {

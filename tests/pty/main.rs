@@ -48,6 +48,23 @@ fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
 }
 
 #[test]
+fn an_export_is_a_new_file_for_its_owner_alone() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("STANDBY", SOON);
+    terminal.type_text("ce");
+    terminal.wait_for("saved ~/.local/state/pilothouse/exports/customers-", SOON);
+    terminal.type_text("q");
+    terminal.exit_code();
+    let folder = terminal.home().join(".local/state/pilothouse/exports");
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).expect("the folder of exports").map(|entry| entry.unwrap()).collect();
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(files[0].path()).unwrap();
+    assert!(text.starts_with("customer,name,ring,") && text.lines().count() > 1, "{text}");
+}
+
+#[test]
 fn the_log_is_readable_for_its_owner_alone() {
     let mut terminal = demo(SMALL);
     terminal.wait_for("STANDBY", SOON);

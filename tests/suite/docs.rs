@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 use pilothouse::cli::Cli;
 use pilothouse::core::ACTIONS;
-use pilothouse::ui::Keymap;
+use pilothouse::ui::{Keymap, Theme};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -268,4 +268,33 @@ fn every_keymap_of_the_program_can_be_shown() {
     }
     let (_, errors, code) = run(&["keymap", "show", "emcas"], &[], None);
     assert!(code == 3 && errors.contains("did you mean emacs?"), "{errors}");
+}
+
+#[test]
+fn a_theme_is_checked_before_it_is_used_and_every_one_of_the_program_passes() {
+    for name in Theme::names() {
+        let (said, errors, code) = run(&["theme", "check", name], &[], None);
+        assert!(said.starts_with(&format!("{name}: 9 roles on #")), "{said}");
+        assert_eq!((errors.as_str(), code), ("", 0), "{name}");
+        let (said, errors, code) = run(&["theme", "show", name], &[], None);
+        assert_eq!((errors.as_str(), code, said.lines().count()), ("", 0, 11), "{name}");
+    }
+    let (said, errors, code) = run(&["theme", "list"], &[], None);
+    assert_eq!((errors.as_str(), code, said.lines().count()), ("", 0, Theme::names().count()));
+    let (said, ..) = run(&["theme", "check"], &[("NO_COLOR", "1")], Some("[ui]\ntheme = 'tritan'\n"));
+    assert!(said.starts_with("tritan: "), "{said}");
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("mine.toml");
+    let name = file.to_str().unwrap();
+    fs::write(&file, "version = 1\ninherits = 'light16'\n[role.ok]\nfg = 'green'\n[role.new]\nfg = 'cyan'\n").unwrap();
+    let (_, errors, code) = run(&["theme", "check", name], &[], None);
+    assert_eq!(code, 3);
+    for part in ["role.ok has a contrast of 2.2", "role.new has a contrast of 2.0"] {
+        assert!(errors.contains(part), "{part} is missing in:\n{errors}");
+    }
+    fs::write(&file, "version = 1\nbackground = 'white'\n[role.ok]\nfg = 'grene'\n").unwrap();
+    let (_, errors, code) = run(&["theme", "check", name], &[], None);
+    assert!(code == 3 && errors.contains("use #rrggbb") && errors.contains("grene"), "{errors}");
+    let (_, errors, code) = run(&["theme", "show", "tritn"], &[], None);
+    assert!(code == 3 && errors.contains("did you mean tritan?"), "{errors}");
 }

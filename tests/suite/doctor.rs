@@ -42,6 +42,7 @@ fn patient(client: kube::Client, clock: Clock) -> Patient {
         links: Arc::new(Wired::new(read.clone(), None, None, clock.clone())),
         read,
         reviews: ReviewClient::from_client(client, NAMESPACE),
+        login: None,
         clock,
     }
 }

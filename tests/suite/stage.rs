@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use pilothouse::cli::{Demo, scenario};
 use pilothouse::config::{Surroundings, Wanted, load};
-use pilothouse::runtime::{self, Exit, Screen};
+use pilothouse::runtime::{self, Exit, Manners, Screen};
 use pilothouse::sim::Scenario;
 use pilothouse::ui::Ui;
 use std::io::{self, Write};
@@ -71,7 +71,7 @@ impl Stage {
         let (setup, links) = demo.console("robot@test".into(), "00000000000000aa".into(), watch);
         let (rows, columns) = (NonZeroU16::new(size.1).unwrap(), NonZeroU16::new(size.0).unwrap());
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
-        let screen = Screen { out: Box::new(Emulated(emulator.clone(), gate)), size };
+        let screen = Screen { out: Box::new(Emulated(emulator.clone(), gate)), size, manners: Manners::default() };
         let (keys, pressed) = mpsc::unbounded_channel();
         let pressed = futures::stream::unfold(pressed, |mut pressed| async move {
             pressed.recv().await.map(|event| (event, pressed))

@@ -2,7 +2,7 @@
 
 use crate::stage::shipped;
 use pilothouse::api::{Release, RolloutPlan};
-use pilothouse::cli::{Answers, Code, Demo, Failure, carry_out, json, text};
+use pilothouse::cli::{Answers, Code, Demo, ExportArgs, Failure, Form, ListName, carry_out, export, json, text};
 use pilothouse::core::{Command, View};
 use pilothouse::runtime::{Engine, await_picture};
 use pilothouse::sim::{NAMESPACE, Scenario};
@@ -53,6 +53,12 @@ impl Shell {
         engine.view()
     }
 
+    async fn export(&mut self, list: ListName, output: Option<Form>, privacy: bool) -> Result<String, Failure> {
+        let mut engine = self.console(true);
+        assert!(await_picture(&mut engine, Duration::from_secs(8), &CancellationToken::new()).await);
+        export(&engine, &ExportArgs { list, output, privacy })
+    }
+
     /// Lets time pass until the bake of the demo's waves is over.
     async fn bake(&self) {
         sleep(Duration::from_secs(25)).await;
@@ -90,6 +96,32 @@ async fn verbs_take_a_release_to_its_end_one_console_each() {
     assert_eq!((totals.cut, totals.on_two_versions), (0, 0));
     let said = String::from_utf8(shell.said).unwrap();
     assert!(said.lines().count() > 5, "progress is said: {said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_are_printed_in_the_forms_they_have_and_with_signs_instead_of_names() {
+    let mut shell = Shell::open(&short());
+    shell.run(start("4.12.0"), "4.12.0").await.unwrap();
+    let customers = shell.export(ListName::Customers, None, false).await.unwrap();
+    let names: Vec<String> =
+        customers.lines().skip(1).map(|line| line.split(',').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(names.len(), shell.status().await.customers.len());
+    let private = shell.export(ListName::Customers, Some(Form::Csv), true).await.unwrap();
+    assert_eq!(private.lines().count(), names.len() + 1);
+    let audit = shell.export(ListName::Audit, None, false).await.unwrap();
+    assert!(audit.starts_with("# Audit of trackx") && audit.contains("chain of hashes: unbroken"), "{audit}");
+    let audit = shell.export(ListName::Audit, Some(Form::Json), true).await.unwrap();
+    for name in &names {
+        assert!(!private.contains(name) && !audit.contains(&format!("\"{name}\"")), "{name}");
+    }
+    let releases = shell.export(ListName::Releases, Some(Form::Json), false).await.unwrap();
+    let value: serde_json::Value = serde_json::from_str(&releases).unwrap();
+    assert_eq!((&value["releases"][0]["version"], &value["delivery"]["days"]), (&"4.12.0".into(), &30.into()));
+    let refused = shell.export(ListName::Releases, Some(Form::Md), false).await.unwrap_err();
+    assert_eq!(
+        (refused.code, refused.text.as_str()),
+        (Code::Configuration, "this list has no form md: take csv or json")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //!
 //! It reads, and asks what one may do; it never changes anything.
 
+mod access;
 mod adoption;
 mod crds;
 mod print;

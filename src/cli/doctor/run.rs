@@ -5,11 +5,17 @@ use super::{Around, Patient, Report, examine};
 use crate::config::{self, Settings, Surroundings, Wanted};
 use crate::core::Setup;
 use crate::model::Finding;
-use crate::runtime::Wired;
+use crate::runtime::{Between, Wired, inquire};
 use crate::telemetry;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// How long a login command may take that has just answered.
+const LOGIN: Duration = Duration::from_secs(10);
+/// How long the terminal may take to answer.
+const TERMINAL: Duration = Duration::from_secs(1);
 
 /// Returns the settings that hold while the files have mistakes: flags and environment alone.
 ///
@@ -39,6 +45,7 @@ async fn patient(settings: &Settings, session: String) -> Result<Patient, String
     let failed = |error: crate::cluster::ConnectError| format!("failed to {error}");
     let read = connected.read_client().map_err(failed)?;
     let reviews = connected.review_client().map_err(failed)?;
+    let login = connected.login(LOGIN).await;
     let clock = machine::clock();
     let links = Arc::new(Wired::new(read.clone(), None, settings.metrics.clone(), clock.clone()));
     let setup = Setup {
@@ -49,15 +56,15 @@ async fn patient(settings: &Settings, session: String) -> Result<Patient, String
         session,
         watch: true,
     };
-    Ok(Patient { server: connected.server, setup, links, read, reviews, clock })
+    Ok(Patient { server: connected.server, setup, links, read, reviews, login: Some(login), clock })
 }
 
 fn around(mistakes: Vec<Finding>) -> Around {
     let is_set = |name: &str| machine::variable(name).is_some_and(|value| !value.is_empty());
-    let inside = match (is_set("TMUX"), is_set("STY")) {
-        (true, _) => Some("tmux"),
-        (false, true) => Some("screen"),
-        (false, false) => None,
+    let inside = match machine::between() {
+        Between::Tmux => Some("tmux"),
+        Between::Screen => Some("screen"),
+        Between::Nothing => None,
     };
     let surroundings = machine::surroundings();
     let has_config = surroundings.folder.as_ref().is_some_and(|folder| folder.join("config.toml").is_file());
@@ -72,6 +79,7 @@ fn around(mistakes: Vec<Finding>) -> Around {
         config: surroundings.folder,
         has_config,
         mistakes,
+        said: inquire(TERMINAL, machine::takes_commands()),
         logs: telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Area, Line, State};
 use crate::model::Finding;
+use crate::runtime::Inquiry;
 use std::path::PathBuf;
 
 /// What this machine says of itself.
@@ -27,6 +28,8 @@ pub struct Around {
     pub has_config: bool,
     /// Every mistake in the configuration, the theme and the keymap.
     pub mistakes: Vec<Finding>,
+    /// What the terminal has said of itself; `None` where it could not be asked.
+    pub said: Option<Inquiry>,
     /// The folder of the logs.
     pub logs: Option<PathBuf>,
 }
@@ -38,6 +41,8 @@ const SMALLEST: (u16, u16) = (60, 16);
 pub fn lines(around: &Around) -> Vec<Line> {
     let mut lines = vec![terminal(around), letters(around)];
     lines.extend(colors(around));
+    lines.extend(around.said.map(|said| answers(&said)));
+    lines.extend(around.size.map(|_| clipboard(around.inside)));
     lines.extend(files(around));
     lines
 }
@@ -78,6 +83,38 @@ fn colors(around: &Around) -> Option<Line> {
         _ => "16 colours are used".to_owned(),
     };
     around.size.map(|_| Line::new(Area::Terminal, "terminal.colours", State::Ok, text))
+}
+
+/// Says what the terminal answers, and what an answer that does not come costs.
+fn answers(said: &Inquiry) -> Line {
+    let line = |state, text: String| Line::new(Area::Terminal, "terminal.answers", state, text);
+    let Some(took) = said.took else {
+        let text =
+            "the terminal answers no question: dialogs wait 400 ms whatever the line, and the theme auto is dark16";
+        return line(State::Note, text.into());
+    };
+    let background = match said.is_light {
+        Some(true) => "its background is light",
+        Some(false) => "its background is dark",
+        None => "its background it does not say, so the theme auto is dark16",
+    };
+    let updates = match said.synchronized {
+        Some(true) => "it draws a frame at once (mode 2026)",
+        Some(false) | None => "it does not know synchronized updates (mode 2026), so a frame may be seen half drawn",
+    };
+    line(State::Ok, format!("the terminal answers in {} ms; {updates}; {background}", took.as_millis()))
+}
+
+fn clipboard(inside: Option<&str>) -> Line {
+    let line = |state, text: &str| Line::new(Area::Terminal, "terminal.clipboard", state, text);
+    match inside {
+        Some("tmux") => line(
+            State::Note,
+            "copies go to the terminal by OSC 52; tmux lets them through with `set -g set-clipboard on` or `set -g allow-passthrough on`",
+        ),
+        Some(_) => line(State::Ok, "copies go to the terminal by OSC 52, wrapped for screen"),
+        None => line(State::Ok, "copies go to the terminal by OSC 52"),
+    }
 }
 
 fn files(around: &Around) -> Vec<Line> {
@@ -131,6 +168,21 @@ mod tests {
         assert_eq!(said(&around)[0].0, State::Note);
         around.size = None;
         assert_eq!(said(&around)[0].1, "there is no terminal here: verbs work, the console needs one");
+    }
+
+    #[test]
+    fn what_the_terminal_answers_is_said_and_silence_is_no_fault() {
+        let said = |inquiry: Inquiry| answers(&inquiry);
+        let took = Some(std::time::Duration::from_millis(4));
+        let line = said(Inquiry { took, synchronized: Some(true), is_light: Some(false) });
+        assert_eq!(
+            line.text,
+            "the terminal answers in 4 ms; it draws a frame at once (mode 2026); its background is dark"
+        );
+        let line = said(Inquiry { took, ..Inquiry::default() });
+        assert!(line.text.contains("does not know synchronized updates") && line.state == State::Ok);
+        assert_eq!(said(Inquiry::default()).state, State::Note);
+        assert!(clipboard(Some("tmux")).text.contains("allow-passthrough"));
     }
 
     #[test]

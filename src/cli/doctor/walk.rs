@@ -2,10 +2,10 @@
 
 use super::adoption::{Facts, next};
 use super::surroundings::{Around, lines as surroundings};
-use super::{Area, Line, Report, State, crds};
-use crate::cluster::{self, Probe, ReadClient, ReviewClient, probe};
-use crate::core::{Answer, Event, Found, Read, Setup, View, needed};
-use crate::model::{Level, ResourceKind, Span};
+use super::{Area, Line, Report, State, access, crds};
+use crate::cluster::{self, Login, Probe, ReadClient, ReviewClient, probe};
+use crate::core::{Answer, Event, Found, Read, Setup, View, lease_name, needed};
+use crate::model::{Level, ResourceKind, ResourceRef, Span};
 use crate::runtime::{Clock, Engine, Links};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Patient {
     pub read: ReadClient,
     /// The client that only asks what one may do.
     pub reviews: ReviewClient,
+    /// How the kubeconfig logs in; `None` where there is none to look at.
+    pub login: Option<Login>,
     /// The console's clock.
     pub clock: Clock,
 }
@@ -92,9 +94,15 @@ fn server(patient: &Patient, found: &Probe) -> Vec<Line> {
         format!("context {}, namespace {}", setup.cluster, setup.namespace),
     )];
     if let Some(version) = found.version.value() {
-        let text = format!("{} answers in {} ms, Kubernetes {version}", patient.server, found.took.as_millis());
+        let text = format!(
+            "{} answers in {} ms (median of three; {} ms with connection and login), Kubernetes {version}",
+            patient.server,
+            found.took.as_millis(),
+            found.first.as_millis()
+        );
         lines.push(Line::new(Area::Cluster, "cluster.server", State::Ok, text));
     }
+    lines.extend(patient.login.as_ref().map(|login| access::login(login, (patient.clock)())));
     lines
 }
 
@@ -193,6 +201,11 @@ async fn look(patient: &Patient, stop: &CancellationToken, lines: &mut Vec<Line>
         }
     };
     lines.extend(clock(&view, (patient.clock)()));
+    if !view.header.plan.is_empty() {
+        let read = Read::Get(ResourceRef::new(ResourceKind::Lease, lease_name(&view.header.plan)));
+        let found = cluster::read(&patient.read, &read, Span(PATIENCE)).await;
+        lines.push(access::driver(&found, view.now.unwrap_or_else(|| (patient.clock)())));
+    }
     lines.extend(sources(&view, engine.has_heard_all()));
     lines.extend(view.preflight.findings.iter().map(Line::of));
     lines.extend(well(&view, lines));

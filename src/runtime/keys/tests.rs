@@ -114,10 +114,12 @@ fn a_paste_without_an_end_is_over_after_a_pause() {
 fn answers_of_the_terminal_are_no_keys() {
     assert_eq!(heard(b"\x1b[?62;22c"), [Heard::Answer]);
     for answer in [
-        b"\x1b]11;rgb:0000/0000/0000\x1b\\".as_slice(),
-        b"\x1b]11;rgb:0000/0000/0000\x07",
+        b"\x1b]10;rgb:0000/0000/0000\x1b\\".as_slice(),
+        b"\x1b]11;no colour\x07",
+        b"\x1b]11;rgb:/ffff/\x07",
+        b"\x1b]11;\xff\x07",
         b"\x1bP>|XTerm(390)\x1b\\",
-        b"\x1b[?2026;2$y",
+        b"\x1b[?2004;2$y",
         b"\x1b[12;40R",
         b"\x1b[I",
         b"\x1b[<0;10;10M",
@@ -126,6 +128,21 @@ fn answers_of_the_terminal_are_no_keys() {
     ] {
         assert_eq!(heard(&[answer, b"q"].concat()), [key(KeyCode::Char('q'), NONE)], "{answer:?}");
     }
+}
+
+#[test]
+fn a_terminal_says_how_light_its_background_is_and_whether_it_knows_synchronized_updates() {
+    for (answer, is_light) in [
+        (b"\x1b]11;rgb:0000/0000/0000\x1b\\".as_slice(), false),
+        (b"\x1b]11;rgb:ffff/ffff/ffff\x07", true),
+        (b"\x1b]11;rgb:fd/f6/e3\x1b\\", true),
+        (b"\x1b]11;rgba:1e1e/1e1e/1e1e/ffff\x1b\\", false),
+        (b"\x1b]11;rgb:0000/0000/ffff\x07", false),
+    ] {
+        assert_eq!(heard(answer), [Heard::Background(is_light)], "{answer:?}");
+    }
+    assert_eq!(heard(b"\x1b[?2026;2$y"), [Heard::Synchronized(true)]);
+    assert_eq!(heard(b"\x1b[?2026;0$y"), [Heard::Synchronized(false)]);
 }
 
 #[test]

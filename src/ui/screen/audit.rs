@@ -1,6 +1,6 @@
 //! The whole journal of the release with the notices of this console: what was done, by whom, why, on what evidence.
 
-use super::frame::{self, Said, labelled};
+use super::frame::{self, Said, Shown, labelled};
 use crate::core::{Action, Audit, AuditRow, NoticeRow};
 use crate::model::Timestamp;
 use crate::ui::num;
@@ -17,9 +17,11 @@ const KEYS: &[Action] = &[
     Action::Menu,
     Action::Rollback,
     Action::Back,
+    Action::Filter,
+    Action::Help,
+    Action::Export,
     Action::Copy,
     Action::TimeZone,
-    Action::Help,
     Action::Quit,
 ];
 
@@ -55,6 +57,14 @@ impl Line<'_> {
         }
     }
 
+    /// Returns what it can be found by.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Notice(_) => self.text(),
+            Self::Record(record) => format!("{} {} {}", record.act, self.text(), record.intent),
+        }
+    }
+
     fn at(&self) -> Option<Timestamp> {
         match self {
             Self::Record(record) => record.at,
@@ -72,7 +82,7 @@ pub(in crate::ui) fn lines<'a>(audit: &'a Audit, notices: &'a [NoticeRow]) -> Ve
     lines
 }
 
-/// Draws the screen; returns the rows of its list.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
@@ -80,7 +90,7 @@ pub(in crate::ui) fn draw(
     said: Said<'_>,
     audit: &Audit,
     pick: &mut Pick,
-) -> usize {
+) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let lines = lines(audit, &scene.view.notices);
     let keys: Vec<String> = lines.iter().map(Line::key).collect();
@@ -103,6 +113,9 @@ pub(in crate::ui) fn draw(
     }
     for (y, line) in lines.iter().skip(top).take(room).enumerate() {
         put(buf, inner, y as u16 + 1, &row(scene, *line, inner.width));
+        if scene.finds(&line.words()) {
+            frame::mark_found(buf, inner, y as u16 + 1);
+        }
         if top + y == at {
             tint(buf, inner, y as u16 + 1, scene.ink.theme.style(Role::Focus));
         }
@@ -114,7 +127,8 @@ pub(in crate::ui) fn draw(
         };
         frame::scroll(scene, buf, below, vec![scene.ink.text(&title)], &detail, 0);
     }
-    room
+    let found = lines.iter().enumerate().filter(|(_, line)| scene.finds(&line.words())).map(|(i, _)| i).collect();
+    Shown { page: room, rows: 0, found }
 }
 
 fn title(scene: &Scene, audit: &Audit) -> Vec<Piece> {

@@ -1,6 +1,6 @@
 //! One customer: where it is, how it got there, how it fares on both versions, and the routes that carry it.
 
-use super::frame::{self, Said, labelled, split};
+use super::frame::{self, Said, Shown, labelled, split};
 use super::graphs;
 use crate::core::{Action, CustomerCloseup, CustomerRow, EventRow};
 use crate::model::Side;
@@ -24,7 +24,7 @@ const KEYS: &[Action] = &[
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows in sight of its text and the rows there are.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
@@ -33,7 +33,7 @@ pub(in crate::ui) fn draw(
     id: &str,
     closeup: Option<&CustomerCloseup>,
     top: usize,
-) -> (usize, usize) {
+) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let row = scene.view.customers.iter().find(|row| row.id == id);
     let (Some(row), Some(closeup)) = (row, closeup) else {

@@ -1,6 +1,6 @@
 //! Every customer: where the plan wants it, where its requests go, and how it fares there.
 
-use super::frame::{self, Said};
+use super::frame::{self, Said, Shown};
 use crate::core::{Action, CustomerRow};
 use crate::ui::list::CustomerList;
 use crate::ui::num;
@@ -22,18 +22,19 @@ const KEYS: &[Action] = &[
     Action::Back,
     Action::Wide,
     Action::Copy,
+    Action::Export,
     Action::Help,
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows of its list.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
     area: Rect,
     said: Said<'_>,
     list: &mut CustomerList,
-) -> usize {
+) -> Shown {
     let columns = Columns::of(area.width.saturating_sub(2), list.is_wide());
     // The list is not touched while it is drawn, except for what is in sight.
     let rows: Vec<CustomerRow> = list.rows(scene.view).into_iter().cloned().collect();
@@ -45,7 +46,7 @@ pub(in crate::ui) fn draw(
         bottom.extend(detail(scene, rows.get(at), area.width));
     }
     let last = match list.is_typing() {
-        true => typing(scene, list),
+        true => frame::typing(scene, "Filter", list.text(), "(ring:early ver:4.12 err>1)"),
         false => footer::keys(scene, area.width, KEYS, said.text),
     };
     let body = frame::around_with(scene, buf, area, said, last, bottom);
@@ -73,14 +74,7 @@ pub(in crate::ui) fn draw(
             tint(buf, inner, y, scene.ink.theme.style(Role::Focus));
         }
     }
-    room
-}
-
-fn typing(scene: &Scene, list: &CustomerList) -> Row {
-    let hold = scene.key(Action::Hold);
-    let holds = if hold.is_empty() { String::new() } else { format!(", {hold} still holds") };
-    let text = format!(" Filter: {}▏  Enter keeps it, Esc clears it{holds}   (ring:early ver:4.12 err>1)", list.text());
-    Row::from(scene.ink.role(Role::Focus, &text))
+    Shown { page: room, ..Shown::default() }
 }
 
 /// Says what of the filter could not be read; it narrows nothing and is not lost.

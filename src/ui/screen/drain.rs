@@ -1,6 +1,6 @@
 //! The drain: what each pod still holds, what is missing for the proof, and who would be cut.
 
-use super::frame::{self, Said, labelled, split, split_across};
+use super::frame::{self, Said, Shown, labelled, split, split_across};
 use crate::core::{Action, DrainCloseup, PodRow};
 use crate::model::StreamKind;
 use crate::ui::num;
@@ -28,7 +28,7 @@ const WAITED_FOR: &str = "waited for";
 /// The rows of the smallest curve that says something.
 const CHART: u16 = 7;
 
-/// Draws the screen; returns the rows in sight of the pods and the rows there are.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
@@ -36,7 +36,7 @@ pub(in crate::ui) fn draw(
     said: Said<'_>,
     closeup: Option<&DrainCloseup>,
     top: usize,
-) -> (usize, usize) {
+) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let none = DrainCloseup::default();
     let closeup = closeup.unwrap_or(&none);
@@ -68,7 +68,7 @@ pub(in crate::ui) fn draw(
         }
     }
     if below.height < 3 {
-        return (0, 0);
+        return Shown::default();
     }
     let inner = scene.ink.frame(buf, below, vec![scene.ink.text("pods")], vec![note(scene, closeup)]);
     put(buf, inner, 0, &heading(scene, inner.width));
@@ -77,7 +77,7 @@ pub(in crate::ui) fn draw(
     for (y, row) in pods.iter().skip(top).take(room).enumerate() {
         put(buf, inner, y as u16 + 1, row);
     }
-    (room, pods.len())
+    Shown { page: room, rows: pods.len(), found: Vec::new() }
 }
 
 fn note(scene: &Scene, closeup: &DrainCloseup) -> crate::ui::paint::Piece {

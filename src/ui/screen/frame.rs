@@ -1,12 +1,13 @@
 //! What every screen but the main one has around its middle: header above; order, way out, keys and advice below.
 
 use crate::core::Action;
-use crate::ui::paint::{Piece, Row, put};
+use crate::ui::paint::{Piece, Row, put, tint};
 use crate::ui::panel::{footer, header, order};
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
 /// From this height on, the way out has its own row and the advice two.
 const ROOMY: u16 = 30;
@@ -20,6 +21,19 @@ pub(in crate::ui) struct Said<'a> {
     pub text: Option<&'a str>,
     /// Whether the last order is still worth its rows.
     pub order: bool,
+    /// What is being typed to be looked for, and in how many rows it is; `None` while nothing is.
+    pub typing: Option<(&'a str, usize)>,
+}
+
+/// What a screen has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::ui) struct Shown {
+    /// The rows in sight.
+    pub page: usize,
+    /// The rows there are; 0 where a selection moves instead of the text.
+    pub rows: usize,
+    /// Which of them have what is looked for.
+    pub found: Vec<usize>,
 }
 
 /// Draws header and bottom, with `rows` of the screen's own above the keys; returns the area between.
@@ -31,8 +45,18 @@ pub(in crate::ui) fn around(
     keys: &[Action],
     rows: Vec<Row>,
 ) -> Rect {
-    let typing = footer::keys(scene, area.width, keys, said.text);
-    around_with(scene, buf, area, said, typing, rows)
+    let last = match said.typing {
+        Some((text, count)) => {
+            let hint = match (text.trim().is_empty(), count) {
+                (true, _) => "any text".to_owned(),
+                (false, 1) => "1 row".to_owned(),
+                (false, count) => format!("{count} rows"),
+            };
+            typing(scene, &format!("Search ({hint})"), text, "")
+        }
+        None => footer::keys(scene, area.width, keys, said.text),
+    };
+    around_with(scene, buf, area, said, last, rows)
 }
 
 /// Draws header and bottom with a last row of the screen's own instead of the keys.
@@ -64,7 +88,26 @@ pub(in crate::ui) fn around_with(
     Rect { y: area.y + top, height: area.height.saturating_sub(top + bottom.len() as u16), ..area }
 }
 
-/// Draws rows in a box from row `top` on; returns the rows in sight and the rows there are.
+/// Writes the row in which a text is typed that narrows a list or is looked for in it.
+pub(in crate::ui) fn typing(scene: &Scene, label: &str, text: &str, hint: &str) -> Row {
+    let hold = scene.key(Action::Hold);
+    let holds = if hold.is_empty() { String::new() } else { format!(", {hold} still holds") };
+    let text = format!(" {label}: {text}▏  Enter keeps it, Esc clears it{holds}   {hint}");
+    Row::from(scene.ink.role(Role::Focus, &text))
+}
+
+/// Underlines the words of a row that has what is looked for.
+pub(in crate::ui) fn mark_found(buf: &mut Buffer, area: Rect, y: u16) {
+    let row = Rect { y: area.y + y, height: u16::from(y < area.height), ..area }.intersection(buf.area);
+    for position in row.positions() {
+        let cell = &mut buf[position];
+        if cell.symbol() != " " {
+            cell.set_style(Style::new().add_modifier(Modifier::UNDERLINED));
+        }
+    }
+}
+
+/// Draws rows in a box from row `top` on.
 pub(in crate::ui) fn scroll(
     scene: &Scene,
     buf: &mut Buffer,
@@ -72,7 +115,7 @@ pub(in crate::ui) fn scroll(
     title: Vec<Piece>,
     rows: &[Row],
     top: usize,
-) -> (usize, usize) {
+) -> Shown {
     let inside = usize::from(area.height.saturating_sub(2));
     let top = top.min(rows.len().saturating_sub(inside));
     let note = match rows.len() {
@@ -81,10 +124,19 @@ pub(in crate::ui) fn scroll(
         all => format!("{}-{} of {all}", top + 1, (top + inside).min(all)),
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
+    let words = |row: &Row| row.spans.iter().map(|piece| piece.content.as_ref()).collect::<String>();
+    let found = rows.iter().enumerate().filter(|(_, row)| scene.finds(&words(row))).map(|(i, _)| i);
+    let found: Vec<usize> = if scene.needle.is_some() { found.collect() } else { Vec::new() };
     for (y, row) in rows.iter().skip(top).take(inside).enumerate() {
         put(buf, inner, y as u16, row);
+        if found.contains(&(top + y)) {
+            mark_found(buf, inner, y as u16);
+        }
+        if scene.needle.is_some_and(|needle| needle.at == Some(top + y)) {
+            tint(buf, inner, y as u16, scene.ink.theme.style(Role::Focus));
+        }
     }
-    (inside, rows.len())
+    Shown { page: inside, rows: rows.len(), found }
 }
 
 /// Splits an area into upper rows and the rest.

@@ -1,6 +1,6 @@
 //! Help: every key, from the keymap and the action table, and why some are grey.
 
-use super::frame::{self, Said};
+use super::frame::{self, Said, Shown};
 use crate::core::{ACTIONS, Action, Danger, Role as Who};
 use crate::ui::keymap::Binding;
 use crate::ui::paint::Row;
@@ -15,13 +15,14 @@ const KEYS: &[Action] = &[
     Action::Rollback,
     Action::Back,
     Action::Down,
-    Action::Up,
     Action::Palette,
+    Action::Filter,
+    Action::Up,
     Action::Quit,
 ];
 
-/// Draws the screen from row `top` of its text; returns the rows in sight and the rows there are.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
+/// Draws the screen from row `top` of its text.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let rows = rows(scene, usize::from(body.width.saturating_sub(2)));
     frame::scroll(scene, buf, body, vec![scene.ink.text("help")], &rows, top)

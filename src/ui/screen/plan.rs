@@ -1,6 +1,6 @@
 //! The plan: every ring with its waves, and what every gate says, in full.
 
-use super::frame::{self, Said, labelled};
+use super::frame::{self, Said, Shown, labelled};
 use crate::core::{Action, Verdict};
 use crate::ui::paint::Row;
 use crate::ui::panel::errors::gate_pieces;
@@ -17,12 +17,13 @@ const KEYS: &[Action] = &[
     Action::Preflight,
     Action::Ring,
     Action::Back,
+    Action::Filter,
     Action::Help,
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows in sight of its text and the rows there are.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
+/// Draws the screen.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let rows = rows(scene, body.width.saturating_sub(2));
     let plan = &scene.view.header.plan;

@@ -1,6 +1,6 @@
 //! Preflight: everything that speaks against a start, may hurt, or is worth knowing, by weight.
 
-use super::frame::{self, Said};
+use super::frame::{self, Said, Shown};
 use crate::core::{Action, View};
 use crate::model::{Finding, Level};
 use crate::ui::num;
@@ -15,15 +15,16 @@ const KEYS: &[Action] = &[
     Action::Menu,
     Action::Rollback,
     Action::Start,
+    Action::Filter,
+    Action::Back,
     Action::Plan,
     Action::Copy,
-    Action::Back,
     Action::Help,
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows in sight of its text and the rows there are.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> (usize, usize) {
+/// Draws the screen.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, top: usize) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let rows = rows(scene, usize::from(body.width.saturating_sub(2)));
     let (ages, list) = frame::split(body, u16::from(body.height >= 6));

@@ -1,6 +1,6 @@
 //! Every release of the plan, and the four figures of delivery that they make.
 
-use super::frame::{self, Said, halves, split};
+use super::frame::{self, Said, Shown, halves, split};
 use crate::core::{Action, Delivery, PastRow, Releases};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, tint};
@@ -15,15 +15,17 @@ const KEYS: &[Action] = &[
     Action::Hold,
     Action::Menu,
     Action::Rollback,
+    Action::Filter,
+    Action::Export,
+    Action::Back,
+    Action::Help,
     Action::Start,
     Action::Events,
     Action::Copy,
-    Action::Back,
-    Action::Help,
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows of its list.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
@@ -31,7 +33,7 @@ pub(in crate::ui) fn draw(
     said: Said<'_>,
     releases: &Releases,
     pick: &mut Pick,
-) -> usize {
+) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let figures = if body.height >= 16 { 12 } else { 0 };
     let (above, below) = split(body, figures);
@@ -51,11 +53,20 @@ pub(in crate::ui) fn draw(
     }
     for (y, row) in releases.rows.iter().skip(top).take(room).enumerate() {
         put(buf, inner, y as u16 + 1, &line(scene, row, inner.width));
+        if scene.finds(&words(row)) {
+            frame::mark_found(buf, inner, y as u16 + 1);
+        }
         if top + y == at {
             tint(buf, inner, y as u16 + 1, scene.ink.theme.style(Role::Focus));
         }
     }
-    room
+    let found = releases.rows.iter().enumerate().filter(|(_, row)| scene.finds(&words(row))).map(|(i, _)| i).collect();
+    Shown { page: room, rows: 0, found }
+}
+
+/// Returns what a release can be found by.
+fn words(row: &PastRow) -> String {
+    [row.name.as_str(), &row.version, &row.state, &row.by, &row.commit].join(" ")
 }
 
 fn draw_delivery(scene: &Scene, buf: &mut Buffer, area: Rect, delivery: &Delivery) {

@@ -1,6 +1,6 @@
 //! One ring: its waves, who is in them, its approval, and how its customers fare on both versions.
 
-use super::frame::{self, Said, labelled, split};
+use super::frame::{self, Said, Shown, labelled, split};
 use super::graphs;
 use crate::core::{Action, CustomerRow, RingCloseup, RingRow, WaveRow};
 use crate::ui::num;
@@ -23,7 +23,7 @@ const KEYS: &[Action] = &[
     Action::Quit,
 ];
 
-/// Draws the screen; returns the rows in sight of its text and the rows there are.
+/// Draws the screen.
 pub(in crate::ui) fn draw(
     scene: &Scene,
     buf: &mut Buffer,
@@ -32,7 +32,7 @@ pub(in crate::ui) fn draw(
     name: &str,
     closeup: Option<&RingCloseup>,
     top: usize,
-) -> (usize, usize) {
+) -> Shown {
     let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
     let row = scene.view.rings.iter().find(|ring| ring.name == name);
     let (Some(row), Some(closeup)) = (row, closeup) else {
@@ -53,7 +53,7 @@ pub(in crate::ui) fn draw(
         graphs::pair(scene, buf, middle, &closeup.errors, &closeup.rates);
     }
     if last.height < 3 {
-        return (0, 0);
+        return Shown::default();
     }
     let title = vec![scene.ink.text(&format!("customers of {name}   ({}: as a list)", scene.key(Action::Open)))];
     frame::scroll(scene, buf, last, title, &customers, top)

@@ -5,9 +5,10 @@ mod hostile;
 mod journeys;
 mod places;
 mod robust;
+mod searches;
 mod snapshots;
 mod spoil;
-mod views;
+pub(super) mod views;
 
 use super::{Keymap, Look, Theme, Ui};
 use crate::core::View;
@@ -28,7 +29,7 @@ pub(super) fn console_with(theme: &str, ascii: bool) -> Ui {
 /// Returns how such a console looks.
 pub(super) fn look(theme: &str, ascii: bool) -> Look {
     let theme = Theme::builtin(theme).unwrap();
-    Look { theme, keymap: Keymap::default(), ascii, utc: true, kiosk: None, privacy: false }
+    Look { theme, keymap: Keymap::default(), ascii, utc: true, kiosk: None, privacy: false, auto: false }
 }
 
 /// Draws one frame and tells the console that it has been seen.
