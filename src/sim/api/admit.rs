@@ -168,7 +168,7 @@ fn default_pod_spec(spec: &mut Value) {
             "schedulerName": "default-scheduler",
         }),
     );
-    for container in spec["containers"].as_array_mut().into_iter().flatten() {
+    for container in items(spec, "containers") {
         fill(
             container,
             &json!({
@@ -178,7 +178,7 @@ fn default_pod_spec(spec: &mut Value) {
                 "imagePullPolicy": "IfNotPresent",
             }),
         );
-        for port in container["ports"].as_array_mut().into_iter().flatten() {
+        for port in items(container, "ports") {
             fill(port, &json!({ "protocol": "TCP" }));
         }
     }
@@ -202,7 +202,7 @@ fn default_service(object: &mut Value, entropy: &mut Entropy) {
     }
     let address = spec["clusterIP"].clone();
     fill(spec, &json!({ "clusterIPs": [address] }));
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(spec, "ports") {
         let number = port["port"].clone();
         fill(port, &json!({ "protocol": "TCP", "targetPort": number }));
     }
@@ -222,6 +222,11 @@ fn drop_empty(metadata: &mut Value) {
             fields.remove(name);
         }
     }
+}
+
+/// The items of a list, if there is one; indexing would leave a null behind where there is none.
+fn items<'a>(object: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    object.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// Sets the members that are missing; makes an object of null.
@@ -280,6 +285,9 @@ mod tests {
         assert_eq!(object["spec"]["replicas"], 1);
         assert_eq!(object["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 30);
         assert_eq!(object["spec"]["strategy"]["rollingUpdate"]["maxSurge"], "25%");
+        object["spec"]["template"]["spec"]["containers"] = json!([{"name": "app", "image": "i:1"}]);
+        default(&DEPLOYMENTS, &mut object, &mut Entropy::new(1));
+        assert_eq!(object["spec"]["template"]["spec"]["containers"][0].get("ports"), None);
         assert!(check(&DEPLOYMENTS, None, &mut object).is_ok());
         let mut bad = deployment();
         bad["spec"]["template"]["metadata"]["labels"] = json!({"a": "c"});

@@ -5,6 +5,7 @@ mod admit;
 mod discovery;
 mod failure;
 mod faults;
+mod owners;
 mod patch;
 mod protobuf;
 mod request;

@@ -2,7 +2,7 @@
 
 use super::access::Account;
 use super::discovery;
-use super::failure::Failure;
+use super::failure::{Cause, Failure};
 use super::faults::{Disturbance, Faults};
 use super::patch::{PatchKind, read_body};
 use super::protobuf;
@@ -170,7 +170,9 @@ impl Server {
             return self.log(at, verb);
         }
         let part = if at.sub == "status" { Part::Status } else { Part::Main };
-        let target = Target { resource: at.resource, namespace: &at.namespace, name: &at.name, part, dry_run };
+        let manager = Some(manager(incoming, &query));
+        let (namespace, name, sub) = (at.namespace.as_str(), at.name.as_str(), at.sub.as_str());
+        let target = Target { resource: at.resource, namespace, name, part, sub, manager, dry_run };
         match verb {
             "watch" => self.watch(incoming, at, &query),
             "list" => self.list(incoming, at, &query),
@@ -203,9 +205,14 @@ impl Server {
             }
             "patch" => {
                 let kind = patch_kind(incoming, at)?;
+                check_options(kind, &query)?;
                 let change = read_body(kind, &incoming.body)?;
-                let (object, created) = write::patch(&self.store, target, kind, &change)?;
-                Ok(self.shown(incoming, at, if created { 201 } else { 200 }, &object))
+                if kind == PatchKind::Apply {
+                    let (object, created) = write::apply(&self.store, target, change, query.flag("force"))?;
+                    return Ok(self.shown(incoming, at, if created { 201 } else { 200 }, &object));
+                }
+                let object = write::patch(&self.store, target, kind, &change)?;
+                Ok(self.shown(incoming, at, 200, &object))
             }
             _ => self.delete(incoming, at, target, &query),
         }
@@ -378,6 +385,25 @@ fn page(query: &Query, version: &mut String, objects: &mut Vec<&Value>) -> Resul
 fn selection(at: &Address, query: &Query) -> Result<Selection, Failure> {
     let namespace = Some(at.namespace.as_str()).filter(|ns| !ns.is_empty());
     Selection::parse(at.resource, namespace, query.get("labelSelector"), query.get("fieldSelector"))
+}
+
+/// Who the fields of a write belong to: `fieldManager`, else the first word of the `User-Agent`.
+fn manager<'a>(incoming: &'a Incoming, query: &'a Query) -> &'a str {
+    let agent = text_header(&incoming.headers, header::USER_AGENT);
+    query.get("fieldManager").unwrap_or_else(|| agent.split('/').next().unwrap_or_default())
+}
+
+/// Only server-side apply can be forced, and only it must name its manager.
+fn check_options(kind: PatchKind, query: &Query) -> Result<(), Failure> {
+    match (kind, query.get("fieldManager"), query.get("force")) {
+        (PatchKind::Apply, None, _) => Err(Failure::no_manager()),
+        (PatchKind::Apply, Some(_), _) | (_, _, None) => Ok(()),
+        (_, _, Some(_)) => Err(Failure::bad_options(&Cause {
+            reason: "FieldValueForbidden",
+            field: "force".into(),
+            message: "Forbidden: may not be specified for non-apply patch".into(),
+        })),
+    }
 }
 
 fn patch_kind(incoming: &Incoming, at: &Address) -> Result<PatchKind, Failure> {
