@@ -66,7 +66,14 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
         let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady" });
         set_condition(&mut node["status"]["conditions"], &now, ready);
         node["status"]["addresses"] = json!([{ "type": "InternalIP", "address": ADDRESS }]);
-        node["status"]["nodeInfo"] = json!({ "kubeletVersion": "v1.37.2+embedded" });
+        node["status"]["nodeInfo"] = json!({
+            "architecture": "amd64", "bootID": "embedded", "containerRuntimeVersion": "embedded://1", "kernelVersion": "embedded",
+            "kubeProxyVersion": "", "kubeletVersion": "v1.37.2+embedded", "machineID": "embedded", "operatingSystem": "linux",
+            "osImage": "simulated", "systemUUID": "embedded",
+        });
+        let room = json!({ "cpu": "64", "memory": "256Gi", "pods": "20000" });
+        node["status"]["capacity"] = room.clone();
+        node["status"]["allocatable"] = room;
     });
     for definition in crate::api::crds() {
         add(store, &DEFINITIONS, "", definition)?;

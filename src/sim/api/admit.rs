@@ -5,6 +5,7 @@ use super::resources::Resource;
 use super::{schema, schemas};
 use crate::model::name_of;
 use crate::sim::clock::Entropy;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::{apps, autoscaling, coordination, core, discovery, policy};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,7 @@ pub fn default(resource: &Resource, object: &mut Value, entropy: &mut Entropy) {
         }
         "pods" => default_pod_spec(&mut object["spec"]),
         "services" => default_service(object, entropy),
+        "secrets" => default_secret(object),
         "namespaces" => fill(&mut object["spec"], &json!({ "finalizers": ["kubernetes"] })),
         _ => {}
     }
@@ -103,6 +105,7 @@ fn decode(resource: &Resource, object: &Value) -> Result<(), String> {
         "endpointslices" => typed::<discovery::v1::EndpointSlice>(object),
         "horizontalpodautoscalers" => typed::<autoscaling::v2::HorizontalPodAutoscaler>(object),
         "leases" => typed::<coordination::v1::Lease>(object),
+        "secrets" => typed::<core::v1::Secret>(object),
         "poddisruptionbudgets" => typed::<policy::v1::PodDisruptionBudget>(object),
         _ => Ok(()),
     }
@@ -208,6 +211,18 @@ fn default_service(object: &mut Value, entropy: &mut Entropy) {
     }
 }
 
+/// `stringData` is a way to write `data`, which never comes back.
+fn default_secret(object: &mut Value) {
+    fill(object, &json!({ "type": "Opaque" }));
+    let Some(Value::Object(plain)) = object.as_object_mut().and_then(|fields| fields.remove("stringData")) else {
+        return;
+    };
+    for (key, value) in plain {
+        let bytes = ByteString(value.as_str().unwrap_or_default().as_bytes().to_vec());
+        object["data"][key] = json!(bytes);
+    }
+}
+
 /// Empty maps and lists of the metadata are not stored.
 fn drop_empty(metadata: &mut Value) {
     let Some(fields) = metadata.as_object_mut() else { return };
@@ -258,7 +273,7 @@ fn with_body(object: &mut Value, act: impl FnOnce(&mut Value)) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resources::{DEPLOYMENTS, PLANS, RELEASES, ROUTES, SERVICES};
+    use super::super::resources::{DEPLOYMENTS, PLANS, RELEASES, ROUTES, SECRETS, SERVICES};
     use super::*;
 
     fn causes(resource: &Resource, object: Value) -> Vec<String> {
@@ -304,6 +319,15 @@ mod tests {
         default(&SERVICES, &mut object, &mut Entropy::new(1));
         assert!(object["spec"]["clusterIP"].as_str().unwrap().starts_with("10.96."));
         assert_eq!(object["spec"]["ports"][0]["targetPort"], 80);
+    }
+
+    #[test]
+    fn a_secret_is_kept_encoded() {
+        let mut object = json!({"metadata": {"name": "s"}, "data": {"a": "YQ=="}, "stringData": {"b": "b"}});
+        default(&SECRETS, &mut object, &mut Entropy::new(1));
+        assert_eq!((&object["data"], &object["type"]), (&json!({"a": "YQ==", "b": "Yg=="}), &json!("Opaque")));
+        assert!(object.get("stringData").is_none());
+        assert_eq!(causes(&SECRETS, json!({"metadata": {"name": "s"}, "data": {"a": "not base64!"}})), ["patch"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::access::Account;
 use super::discovery;
 use super::failure::{Cause, Failure};
 use super::faults::{Disturbance, Faults};
+use super::forms::Form;
 use super::patch::{PatchKind, read_body};
 use super::protobuf;
 use super::request::{Address, Place, Query, locate};
@@ -11,7 +12,6 @@ use super::resources::{self, SERVICES};
 use super::scale;
 use super::select::Selection;
 use super::store::Store;
-use super::table;
 use super::watch;
 use super::write::{self, DeleteOptions, Part, Target};
 use crate::model::name_of;
@@ -156,8 +156,12 @@ impl Server {
             ("PUT", false) => "update",
             ("PATCH", false) => "patch",
             ("DELETE", false) => "delete",
+            ("DELETE", true) => "deletecollection",
             _ => return Err(Failure::method_not_allowed()),
         };
+        if !at.resource.verbs().contains(&verb) {
+            return Err(Failure::method_not_allowed());
+        }
         incoming.account.require(verb, at.resource, &at.sub, &at.namespace, &at.name)?;
         let dry_run = match query.get("dryRun") {
             None => false,
@@ -214,6 +218,7 @@ impl Server {
                 let object = write::patch(&self.store, target, kind, &change)?;
                 Ok(self.shown(incoming, at, 200, &object))
             }
+            "deletecollection" => self.delete_all(incoming, at, target, &query),
             _ => self.delete(incoming, at, target, &query),
         }
     }
@@ -228,29 +233,7 @@ impl Server {
             || json!({ "resourceVersion": version }),
             |(token, left)| json!({ "resourceVersion": version, "continue": token, "remainingItemCount": left }),
         );
-        if wants_table(incoming) {
-            let mut table = table::table(at.resource, &objects, &version, self.store.clock().now());
-            table["metadata"] = metadata;
-            return Ok(json_reply(200, &table));
-        }
-        // Lists of built-in resources carry no kinds on the real server; code that relies on them must fail here too.
-        let items: Vec<Value> = objects
-            .into_iter()
-            .cloned()
-            .map(|mut object| {
-                if let Some(fields) = object.as_object_mut().filter(|_| !at.resource.custom) {
-                    fields.remove("kind");
-                    fields.remove("apiVersion");
-                }
-                object
-            })
-            .collect();
-        let list = json!({
-            "kind": format!("{}List", at.resource.kind),
-            "apiVersion": at.resource.api_version(),
-            "metadata": metadata,
-            "items": items,
-        });
+        let list = form(incoming, query).list(at.resource, &objects, &metadata, self.store.clock().now());
         Ok(json_reply(200, &list))
     }
 
@@ -273,7 +256,7 @@ impl Server {
             timeout: query.get("timeoutSeconds").and_then(|t| t.parse().ok()).filter(|t| *t > 0),
             bookmarks: query.flag("allowWatchBookmarks"),
             initial: query.flag("sendInitialEvents"),
-            tables: wants_table(incoming),
+            form: form(incoming, query),
         };
         let lines = watch::open(self.store.clone(), ask, self.faults.breaks(), self.stop.clone());
         let mut response = Response::new(Body::from_stream(lines));
@@ -292,16 +275,8 @@ impl Server {
             // Deleting a namespace would have to delete everything in it; nobody needs that here.
             return Err(Failure::method_not_allowed());
         }
-        let body = if incoming.body.is_empty() { json!({}) } else { json_body(incoming)? };
-        let text = |value: &Value| value.as_str().filter(|v| !v.is_empty()).map(str::to_owned);
-        let options = DeleteOptions {
-            uid: text(&body["preconditions"]["uid"]),
-            resource_version: text(&body["preconditions"]["resourceVersion"]),
-            grace: body["gracePeriodSeconds"]
-                .as_i64()
-                .or_else(|| query.get("gracePeriodSeconds").and_then(|g| g.parse().ok())),
-        };
-        let dry_run = body["dryRun"] == json!(["All"]) || target.dry_run;
+        let (options, dry_run) = delete_options(incoming, query)?;
+        let dry_run = dry_run || target.dry_run;
         let (object, gone) = write::delete(&self.store, Target { dry_run, ..target }, &options)?;
         if !gone || matches!(at.resource.plural, "pods" | "services") {
             return Ok(self.shown(incoming, at, 200, &object));
@@ -313,6 +288,28 @@ impl Server {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
         });
         Ok(json_reply(200, &status))
+    }
+
+    /// Deletes what a list with the same selectors shows, and returns that list.
+    fn delete_all(
+        &self,
+        incoming: &Incoming,
+        at: &Address,
+        target: Target<'_>,
+        query: &Query,
+    ) -> Result<Response, Failure> {
+        if at.resource.namespaced && at.namespace.is_empty() {
+            return Err(Failure::method_not_allowed());
+        }
+        let (options, dry_run) = delete_options(incoming, query)?;
+        let dry_run = dry_run || target.dry_run;
+        let listed = self.list(incoming, at, query)?;
+        let selection = selection(at, query)?;
+        for object in self.store.list(at.resource).1.iter().filter(|object| selection.takes(object)) {
+            // Whoever is gone meanwhile needs nothing more.
+            let _ = write::delete(&self.store, Target { name: name_of(object), dry_run, ..target }, &options);
+        }
+        Ok(listed)
     }
 
     /// The log of a pod, which is one line: no process runs behind it.
@@ -351,11 +348,11 @@ impl Server {
     }
 
     fn shown(&self, incoming: &Incoming, at: &Address, code: u16, object: &Value) -> Response {
-        if incoming.method == Method::GET && wants_table(incoming) {
-            let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            return json_reply(code, &table::table(at.resource, &[object], version, self.store.clock().now()));
+        if incoming.method != Method::GET {
+            return json_reply(code, object);
         }
-        json_reply(code, object)
+        let form = form(incoming, &Query::parse(&incoming.uri));
+        json_reply(code, &form.one(at.resource, object, self.store.clock().now()))
     }
 }
 
@@ -380,6 +377,18 @@ fn page(query: &Query, version: &mut String, objects: &mut Vec<&Value>) -> Resul
     let Some(limit) = limit.filter(|limit: &usize| *limit < objects.len()) else { return Ok(None) };
     let left = objects.split_off(limit).len();
     Ok(objects.last().map(|last| (format!("{version} {}", key(last)), left)))
+}
+
+fn delete_options(incoming: &Incoming, query: &Query) -> Result<(DeleteOptions, bool), Failure> {
+    let body = if incoming.body.is_empty() { json!({}) } else { json_body(incoming)? };
+    let text = |value: &Value| value.as_str().filter(|v| !v.is_empty()).map(str::to_owned);
+    let grace = query.get("gracePeriodSeconds").and_then(|grace| grace.parse().ok());
+    let options = DeleteOptions {
+        uid: text(&body["preconditions"]["uid"]),
+        resource_version: text(&body["preconditions"]["resourceVersion"]),
+        grace: body["gracePeriodSeconds"].as_i64().or(grace),
+    };
+    Ok((options, body["dryRun"] == json!(["All"])))
 }
 
 fn selection(at: &Address, query: &Query) -> Result<Selection, Failure> {
@@ -431,8 +440,8 @@ fn json_body(incoming: &Incoming) -> Result<Value, Failure> {
         .map_err(|e| Failure::bad_request(format!("the object provided is unrecognized: {e}")))
 }
 
-fn wants_table(incoming: &Incoming) -> bool {
-    text_header(&incoming.headers, header::ACCEPT).contains("as=Table")
+fn form(incoming: &Incoming, query: &Query) -> Form {
+    Form::parse(text_header(&incoming.headers, header::ACCEPT), query.get("includeObject"))
 }
 
 fn text_header(headers: &HeaderMap, name: header::HeaderName) -> &str {

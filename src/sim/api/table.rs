@@ -1,5 +1,6 @@
 //! `as=Table` output: what `kubectl get` prints.
 
+use super::forms::{Include, partial};
 use super::resources::Resource;
 use super::schemas;
 use crate::model::Timestamp;
@@ -22,8 +23,8 @@ enum Cell {
     Text(fn(&Value) -> String),
 }
 
-/// Returns objects as a Table; `version` is the resourceVersion of the list.
-pub fn table(resource: &Resource, objects: &[&Value], version: &str, now: Timestamp) -> Value {
+/// Returns objects as a Table; `metadata` is that of the list.
+pub fn table(resource: &Resource, objects: &[&Value], metadata: &Value, include: Include, now: Timestamp) -> Value {
     let columns = columns(resource);
     let definitions: Vec<Value> = columns
         .iter()
@@ -36,18 +37,18 @@ pub fn table(resource: &Resource, objects: &[&Value], version: &str, now: Timest
         .iter()
         .map(|object| {
             let cells: Vec<Value> = columns.iter().map(|c| cell(&c.cell, object, now)).collect();
-            let part = json!({
-                "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": object["metadata"],
-            });
-            json!({ "cells": cells, "object": part })
+            let with = match include {
+                Include::Metadata => partial(object),
+                Include::Object => (*object).clone(),
+                Include::None => Value::Null,
+            };
+            json!({ "cells": cells, "object": with })
         })
         .collect();
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
-        "metadata": { "resourceVersion": version },
+        "metadata": metadata,
         "columnDefinitions": definitions,
         "rows": rows,
     })
@@ -78,7 +79,15 @@ fn columns(resource: &Resource) -> Vec<Column> {
             wide(text("Nominated Node", |_| "<none>".into())),
             wide(text("Readiness Gates", |_| "<none>".into())),
         ],
-        "nodes" => vec![text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into())],
+        "nodes" => vec![
+            text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into()),
+            text("Roles", |_| "<none>".into()),
+            path("Version", ".status.nodeInfo.kubeletVersion"),
+            wide(path("Internal-IP", ".status.addresses[0].address")),
+            wide(path("OS-Image", ".status.nodeInfo.osImage")),
+            wide(path("Kernel-Version", ".status.nodeInfo.kernelVersion")),
+            wide(path("Container-Runtime", ".status.nodeInfo.containerRuntimeVersion")),
+        ],
         "deployments" => vec![
             text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
             text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
@@ -99,7 +108,7 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
             wide(text("Selector", |s| labels(&s["spec"]["selector"]))),
         ],
-        "configmaps" => vec![text("Data", |c| c["data"].as_object().map_or(0, serde_json::Map::len).to_string())],
+        "configmaps" => vec![text("Data", |c| entries(&c["data"]))],
         "namespaces" => vec![path("Status", ".status.phase")],
         "httproutes" => vec![text("Hostnames", |r| r["spec"]["hostnames"].to_string())],
         "gateways" => vec![
@@ -117,12 +126,30 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Endpoints", |s| joined(&s["endpoints"], |e| plain(&e["addresses"][0]))),
         ],
         "horizontalpodautoscalers" => {
-            vec![path("MinPods", ".spec.minReplicas"), path("MaxPods", ".spec.maxReplicas")]
+            vec![
+                text("Reference", |h| {
+                    let target = &h["spec"]["scaleTargetRef"];
+                    format!("{}/{}", plain(&target["kind"]), plain(&target["name"]))
+                }),
+                path("MinPods", ".spec.minReplicas"),
+                path("MaxPods", ".spec.maxReplicas"),
+                text("Replicas", |h| count(&h["status"]["currentReplicas"])),
+            ]
         }
         "poddisruptionbudgets" => {
             vec![path("Min available", ".spec.minAvailable"), path("Max unavailable", ".spec.maxUnavailable")]
         }
-        "events" => vec![path("Type", ".type"), path("Reason", ".reason"), path("Message", ".message")],
+        "events" => vec![
+            Column { cell: Cell::Age(".lastTimestamp".into()), ..path("Last Seen", "") },
+            path("Type", ".type"),
+            path("Reason", ".reason"),
+            text("Object", |e| {
+                let object = &e["involvedObject"];
+                format!("{}/{}", plain(&object["kind"]).to_lowercase(), plain(&object["name"]))
+            }),
+            path("Message", ".message"),
+        ],
+        "secrets" => vec![path("Type", ".type"), text("Data", |s| entries(&s["data"]))],
         _ => Vec::new(),
     });
     let last = columns.iter().position(|column| column.wide).unwrap_or(columns.len());
@@ -187,6 +214,10 @@ fn plain(value: &Value) -> String {
     }
 }
 
+fn entries(map: &Value) -> String {
+    map.as_object().map_or(0, serde_json::Map::len).to_string()
+}
+
 fn count(value: &Value) -> String {
     value.as_u64().unwrap_or(0).to_string()
 }
@@ -241,7 +272,7 @@ mod tests {
         let now: Timestamp = "2026-11-23T10:05:07Z".parse().unwrap();
         let release = json!({"metadata": {"name": "r", "creationTimestamp": "2026-11-23T10:00:00Z"},
             "spec": {"version": "4.12.0", "hold": {"by": "dana"}}, "status": {"phase": "Baking", "wave": 2}});
-        let table = table(&RELEASES, &[&release], "7", now);
+        let table = table(&RELEASES, &[&release], &json!({"resourceVersion": "7"}), Include::Metadata, now);
         assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m7s"]));
         assert_eq!(table["metadata"]["resourceVersion"], "7");
     }
@@ -250,7 +281,7 @@ mod tests {
     fn a_waiting_pod_says_why() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {"phase": "Pending",
             "containerStatuses": [{"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
-        let table = table(&PODS, &[&pod], "", Timestamp::UNIX_EPOCH);
+        let table = table(&PODS, &[&pod], &Value::Null, Include::None, Timestamp::UNIX_EPOCH);
         assert_eq!(
             table["rows"][0]["cells"],
             json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>", "", "", "<none>", "<none>"])
@@ -271,7 +302,7 @@ mod tests {
     fn every_resource_can_be_printed_even_when_its_object_is_empty() {
         for resource in ALL {
             let object = json!({"metadata": {"name": "x"}});
-            let table = table(resource, &[&object], "", Timestamp::UNIX_EPOCH);
+            let table = table(resource, &[&object], &Value::Null, Include::None, Timestamp::UNIX_EPOCH);
             let cells = table["rows"][0]["cells"].as_array().unwrap().len();
             assert_eq!(cells, table["columnDefinitions"].as_array().unwrap().len(), "{}", resource.plural);
         }
