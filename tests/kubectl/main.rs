@@ -222,6 +222,16 @@ fn apply_of_a_custom_resource_is_checked_by_its_schema() {
 }
 
 #[test]
+fn what_manifests_prints_can_be_applied() {
+    let Some(cluster) = served() else { return };
+    let printed = cluster.pilothouse(&["manifests"]);
+    assert!(printed.ok, "{}", printed.err);
+    let file = cluster.file("manifests.yaml", &printed.out);
+    assert!(cluster.ok(&["apply", "--server-side", "--force-conflicts", "-f", &file]).contains("pilothouse-operator"));
+    assert!(cluster.ok(&["get", "roles"]).contains("pilothouse-viewer"));
+}
+
+#[test]
 fn delete_waits_until_the_object_is_gone() {
     let Some(cluster) = served() else { return };
     cluster.ok(&["scale", "deploy", "trackx-b", "--replicas=1"]);
