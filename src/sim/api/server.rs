@@ -128,14 +128,7 @@ impl Server {
         }
         match locate(path).ok_or_else(Failure::no_such_path)? {
             Place::Review(_, plural) if incoming.method == Method::POST => {
-                let content = text_header(&incoming.headers, header::CONTENT_TYPE);
-                // kubectl asks what it may do in protobuf, and reads the answer as JSON.
-                let asked = match content.contains("protobuf") {
-                    true => protobuf::review(&plural, &incoming.body)
-                        .ok_or_else(|| Failure::bad_request("the review cannot be read as protobuf"))?,
-                    false => json_body(incoming)?,
-                };
-                let review = incoming.account.review(&plural, asked);
+                let review = incoming.account.review(&plural, json_body(incoming)?);
                 Ok(json_reply(201, &review.ok_or_else(Failure::no_such_path)?))
             }
             Place::Review(..) => Err(Failure::method_not_allowed()),
@@ -171,7 +164,7 @@ impl Server {
             }
         };
         if at.sub == "log" {
-            return self.log(at, verb);
+            return self.log(at, verb, query.flag("timestamps"));
         }
         let part = if at.sub == "status" { Part::Status } else { Part::Main };
         let manager = Some(manager(incoming, &query));
@@ -313,13 +306,15 @@ impl Server {
     }
 
     /// The log of a pod, which is one line: no process runs behind it.
-    fn log(&self, at: &Address, verb: &str) -> Result<Response, Failure> {
+    fn log(&self, at: &Address, verb: &str, timed: bool) -> Result<Response, Failure> {
         if verb != "get" {
             return Err(Failure::method_not_allowed());
         }
         let found = self.store.get(at.resource, &at.namespace, &at.name);
         found.ok_or_else(|| Failure::not_found(at.resource, &at.name))?;
-        let mut response = Response::new(Body::from("pods of the embedded cluster are simulated and write no log\n"));
+        let time = if timed { format!("{} ", self.store.clock().now()) } else { String::new() };
+        let line = format!("{time}pods of the embedded cluster are simulated and write no log\n");
+        let mut response = Response::new(Body::from(line));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         Ok(response)
     }
@@ -429,6 +424,12 @@ fn patch_kind(incoming: &Incoming, at: &Address) -> Result<PatchKind, Failure> {
 
 fn json_body(incoming: &Incoming) -> Result<Value, Failure> {
     let content = text_header(&incoming.headers, header::CONTENT_TYPE);
+    // Typed clients in Go send protobuf, and read the answer as JSON.
+    if let Some(object) =
+        Some(&incoming.body).filter(|_| content.contains("protobuf")).and_then(|b| protobuf::object(b))
+    {
+        return Ok(object);
+    }
     if !content.is_empty() && !content.contains("json") {
         return Err(Failure::new(
             415,

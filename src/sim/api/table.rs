@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 struct Column {
     name: String,
     wide: bool,
+    /// Whether its cells are numbers: some clients read them as such.
+    integer: bool,
     cell: Cell,
 }
 
@@ -21,6 +23,8 @@ enum Cell {
     Age(String),
     /// Anything else.
     Text(fn(&Value) -> String),
+    /// A number that is always there.
+    Number(fn(&Value) -> u64),
 }
 
 /// Returns objects as a Table; `metadata` is that of the list.
@@ -29,14 +33,15 @@ pub fn table(resource: &Resource, objects: &[&Value], metadata: &Value, include:
     let definitions: Vec<Value> = columns
         .iter()
         .map(|c| {
-            json!({ "name": c.name, "type": "string", "format": if c.name == "Name" { "name" } else { "" },
+            let kind = if c.integer { "integer" } else { "string" };
+            json!({ "name": c.name, "type": kind, "format": if c.name == "Name" { "name" } else { "" },
                 "description": "", "priority": i32::from(c.wide) })
         })
         .collect();
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
-            let cells: Vec<Value> = columns.iter().map(|c| cell(&c.cell, object, now)).collect();
+            let cells: Vec<Value> = columns.iter().map(|c| cell(c, object, now)).collect();
             let with = match include {
                 Include::Metadata => partial(object),
                 Include::Object => (*object).clone(),
@@ -55,9 +60,10 @@ pub fn table(resource: &Resource, objects: &[&Value], metadata: &Value, include:
 }
 
 fn columns(resource: &Resource) -> Vec<Column> {
-    let path = |name: &str, path: &str| Column { name: name.into(), wide: false, cell: Cell::Path(path.into()) };
-    let text =
-        |name: &str, text: fn(&Value) -> String| Column { name: name.into(), wide: false, cell: Cell::Text(text) };
+    let column = |name: &str, cell: Cell| Column { name: name.into(), wide: false, integer: false, cell };
+    let path = |name: &str, path: &str| column(name, Cell::Path(path.into()));
+    let text = |name: &str, text: fn(&Value) -> String| column(name, Cell::Text(text));
+    let number = |name: &str, number: fn(&Value) -> u64| Column { integer: true, ..column(name, Cell::Number(number)) };
     let wide = |column: Column| Column { wide: true, ..column };
     let mut columns = vec![path("Name", ".metadata.name")];
     if let Some(crd) = schemas::definition(resource) {
@@ -65,7 +71,8 @@ fn columns(resource: &Resource) -> Vec<Column> {
         columns.extend(printed.map(|c| {
             let place = c["jsonPath"].as_str().unwrap_or_default().to_owned();
             let cell = if c["type"] == "date" { Cell::Age(place) } else { Cell::Path(place) };
-            Column { name: c["name"].as_str().unwrap_or_default().into(), wide: false, cell }
+            let name = c["name"].as_str().unwrap_or_default().into();
+            Column { name, wide: false, integer: c["type"] == "integer", cell }
         }));
         return columns;
     }
@@ -90,16 +97,16 @@ fn columns(resource: &Resource) -> Vec<Column> {
         ],
         "deployments" => vec![
             text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
-            text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
-            text("Available", |d| count(&d["status"]["availableReplicas"])),
+            number("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
+            number("Available", |d| count(&d["status"]["availableReplicas"])),
             wide(text("Containers", |d| joined(&d["spec"]["template"]["spec"]["containers"], |c| plain(&c["name"])))),
             wide(text("Images", images)),
             wide(text("Selector", |d| labels(&d["spec"]["selector"]["matchLabels"]))),
         ],
         "replicasets" => vec![
-            text("Desired", |r| count(&r["spec"]["replicas"])),
-            text("Current", |r| count(&r["status"]["replicas"])),
-            text("Ready", |r| count(&r["status"]["readyReplicas"])),
+            number("Desired", |r| count(&r["spec"]["replicas"])),
+            number("Current", |r| count(&r["status"]["replicas"])),
+            number("Ready", |r| count(&r["status"]["readyReplicas"])),
         ],
         "services" => vec![
             path("Type", ".spec.type"),
@@ -108,7 +115,7 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
             wide(text("Selector", |s| labels(&s["spec"]["selector"]))),
         ],
-        "configmaps" => vec![text("Data", |c| entries(&c["data"]))],
+        "configmaps" => vec![number("Data", |c| entries(&c["data"]))],
         "namespaces" => vec![path("Status", ".status.phase")],
         "httproutes" => vec![text("Hostnames", |r| r["spec"]["hostnames"].to_string())],
         "gateways" => vec![
@@ -132,15 +139,15 @@ fn columns(resource: &Resource) -> Vec<Column> {
                     format!("{}/{}", plain(&target["kind"]), plain(&target["name"]))
                 }),
                 path("MinPods", ".spec.minReplicas"),
-                path("MaxPods", ".spec.maxReplicas"),
-                text("Replicas", |h| count(&h["status"]["currentReplicas"])),
+                number("MaxPods", |h| count(&h["spec"]["maxReplicas"])),
+                number("Replicas", |h| count(&h["status"]["currentReplicas"])),
             ]
         }
         "poddisruptionbudgets" => {
             vec![path("Min available", ".spec.minAvailable"), path("Max unavailable", ".spec.maxUnavailable")]
         }
         "events" => vec![
-            Column { cell: Cell::Age(".lastTimestamp".into()), ..path("Last Seen", "") },
+            column("Last Seen", Cell::Age(".lastTimestamp".into())),
             path("Type", ".type"),
             path("Reason", ".reason"),
             text("Object", |e| {
@@ -149,17 +156,19 @@ fn columns(resource: &Resource) -> Vec<Column> {
             }),
             path("Message", ".message"),
         ],
-        "secrets" => vec![path("Type", ".type"), text("Data", |s| entries(&s["data"]))],
+        "secrets" => vec![path("Type", ".type"), number("Data", |s| entries(&s["data"]))],
         _ => Vec::new(),
     });
     let last = columns.iter().position(|column| column.wide).unwrap_or(columns.len());
     let age = Cell::Age(".metadata.creationTimestamp".into());
-    columns.insert(last, Column { name: "Age".into(), wide: false, cell: age });
+    columns.insert(last, column("Age", age));
     columns
 }
 
-fn cell(cell: &Cell, object: &Value, now: Timestamp) -> Value {
-    match cell {
+fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
+    match &column.cell {
+        Cell::Path(path) if column.integer => at(object, path).clone(),
+        Cell::Number(number) => json!(number(object)),
         Cell::Path(path) => json!(plain(at(object, path))),
         Cell::Text(text) => json!(text(object)),
         Cell::Age(path) => {
@@ -214,12 +223,12 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn entries(map: &Value) -> String {
-    map.as_object().map_or(0, serde_json::Map::len).to_string()
+fn entries(map: &Value) -> u64 {
+    map.as_object().map_or(0, |map| map.len() as u64)
 }
 
-fn count(value: &Value) -> String {
-    value.as_u64().unwrap_or(0).to_string()
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
 }
 
 fn joined(list: &Value, item: fn(&Value) -> String) -> String {
@@ -273,7 +282,7 @@ mod tests {
         let release = json!({"metadata": {"name": "r", "creationTimestamp": "2026-11-23T10:00:00Z"},
             "spec": {"version": "4.12.0", "hold": {"by": "dana"}}, "status": {"phase": "Baking", "wave": 2}});
         let table = table(&RELEASES, &[&release], &json!({"resourceVersion": "7"}), Include::Metadata, now);
-        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m7s"]));
+        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", 2, "dana", "", "", "5m7s"]));
         assert_eq!(table["metadata"]["resourceVersion"], "7");
     }
 

@@ -185,3 +185,54 @@ async fn an_event_is_shown_under_both_groups() {
     let table = get(&rig, path, TABLE).await;
     assert_eq!(table["rows"][0]["cells"], json!(["e", "5s", "Normal", "Looked", "pod/p", "all is well", "5s"]));
 }
+
+/// k9s scales by a PUT of a typed client, which is protobuf: `kind: Scale` of `trackx-b` with two replicas.
+#[tokio::test(start_paused = true)]
+async fn a_scale_that_comes_as_protobuf_is_carried_out() {
+    let rig = rig();
+    let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let kind = [field(1, b"autoscaling/v1"), field(2, b"Scale")].concat();
+    let raw = [field(1, &[field(1, b"trackx-b"), field(3, b"trackx")].concat()), field(2, &[8, 2])].concat();
+    let body = [b"k8s\0".to_vec(), field(1, &kind), field(2, &raw)].concat();
+    let put = |path: &str, body: Vec<u8>| {
+        Request::put(path)
+            .header(header::ACCEPT, "application/vnd.kubernetes.protobuf,application/json")
+            .header(header::CONTENT_TYPE, "application/vnd.kubernetes.protobuf")
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let deployments = "/apis/apps/v1/namespaces/trackx/deployments/trackx-b";
+    let done = rig.sim.router().oneshot(put(&format!("{deployments}/scale"), body)).await.unwrap();
+    assert_eq!(done.status(), 200);
+    assert_eq!(get(&rig, deployments, JSON).await["spec"]["replicas"], 2);
+    // A kind with many fields is not read, and that is said instead of stored half.
+    let other = [b"k8s\0".to_vec(), field(1, &[field(1, b"apps/v1"), field(2, b"Deployment")].concat())].concat();
+    assert_eq!(rig.sim.router().oneshot(put(deployments, other)).await.unwrap().status(), 415);
+}
+
+/// The workloads of k9s are rows of tables whose counts it reads as numbers.
+#[tokio::test(start_paused = true)]
+async fn the_counts_of_a_table_are_numbers() {
+    let rig = rig();
+    let table = get(&rig, "/apis/apps/v1/namespaces/trackx/deployments/trackx", TABLE).await;
+    assert_eq!(table["rows"][0]["cells"].as_array().unwrap()[..4], [json!("trackx"), json!("4/4"), json!(4), json!(4)]);
+    assert_eq!(
+        (&table["columnDefinitions"][2]["name"], &table["columnDefinitions"][2]["type"]),
+        (&json!("Up-to-date"), &json!("integer"))
+    );
+}
+
+/// k9s asks for timestamps and takes the first word of each line for one.
+#[tokio::test(start_paused = true)]
+async fn a_log_has_its_time_in_front_when_that_is_asked_for() {
+    let rig = rig();
+    let pod = rig.pods("a").await[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let path =
+        format!("/api/v1/namespaces/trackx/pods/{pod}/log?container=app&follow=true&tailLines=100&timestamps=true");
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = rig.sim.router().oneshot(request).await.unwrap();
+    let text = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
+    let (time, line) = text.split_once(' ').unwrap();
+    assert!(time.parse::<crate::model::Timestamp>().is_ok(), "{text}");
+    assert!(line.starts_with("pods of the embedded cluster"), "{text}");
+}
