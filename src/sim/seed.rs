@@ -4,7 +4,7 @@ use super::api::resources::{
     CONFIG_MAPS, DEFINITIONS, DEPLOYMENTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, NAMESPACES, NODES, PLANS,
     RELEASES, ROUTES, Resource, SERVICES,
 };
-use super::api::{Failure, Part, Store, Target, control, create};
+use super::api::{Failure, Store, Target, control, create};
 use super::clock::seconds;
 use super::controllers::{ADDRESS, NODE, set_condition};
 use super::customers;
@@ -15,6 +15,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Who has made the objects, in their record of owners.
+const MANAGER: &str = "setup";
 /// The namespace of the embedded application.
 pub const NAMESPACE: &str = "trackx";
 /// How old the application is when the cluster starts.
@@ -64,7 +66,14 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
         let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady" });
         set_condition(&mut node["status"]["conditions"], &now, ready);
         node["status"]["addresses"] = json!([{ "type": "InternalIP", "address": ADDRESS }]);
-        node["status"]["nodeInfo"] = json!({ "kubeletVersion": "v1.37.2+embedded" });
+        node["status"]["nodeInfo"] = json!({
+            "architecture": "amd64", "bootID": "embedded", "containerRuntimeVersion": "embedded://1", "kernelVersion": "embedded",
+            "kubeProxyVersion": "", "kubeletVersion": "v1.37.2+embedded", "machineID": "embedded", "operatingSystem": "linux",
+            "osImage": "simulated", "systemUUID": "embedded",
+        });
+        let room = json!({ "cpu": "64", "memory": "256Gi", "pods": "20000" });
+        node["status"]["capacity"] = room.clone();
+        node["status"]["allocatable"] = room;
     });
     for definition in crate::api::crds() {
         add(store, &DEFINITIONS, "", definition)?;
@@ -98,7 +107,7 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
 }
 
 fn add(store: &Store, resource: &'static Resource, namespace: &str, object: Value) -> Result<(), Failure> {
-    let target = Target { resource, namespace, name: "", part: Part::Main, dry_run: false };
+    let target = Target { manager: Some(MANAGER), ..Target::own(resource, namespace, "") };
     create(store, target, object).map(drop)
 }
 

@@ -136,6 +136,77 @@ fn apply_creates_configures_and_leaves_alone_from_either_side() {
     assert_eq!(value(&cluster), "ONE");
 }
 
+/// Who owns fields of an object: manager and operation, in the order of the record.
+fn managers(cluster: &served::Served, what: &[&str]) -> String {
+    let path = "jsonpath={range .metadata.managedFields[*]}{.manager}/{.operation} {end}";
+    cluster.ok(&[&["get"], what, &["--show-managed-fields", "-o", path]].concat())
+}
+
+#[test]
+fn server_side_apply_refuses_what_others_own_until_it_is_forced() {
+    let Some(cluster) = served() else { return };
+    let one = cluster.file("one.yaml", CONFIG);
+    let two = cluster.file("two.yaml", &CONFIG.replace("ONE", "TWO"));
+    let more = cluster.file("more.yaml", &CONFIG.replace("greeting: ONE", "other: MORE"));
+    let data = |cluster: &served::Served| cluster.ok(&["get", "cm", "hello", "-o", "jsonpath={.data}"]);
+    cluster.ok(&["apply", "--server-side", "-f", &one]);
+    let by_ci = ["apply", "--server-side", "--field-manager=ci", "-f", &two];
+    let refused = cluster.refused(&by_ci);
+    assert!(refused.contains(r#"Apply failed with 1 conflict: conflict with "kubectl": .data.greeting"#), "{refused}");
+    assert!(refused.contains("--force-conflicts"), "kubectl knows what it is: {refused}");
+    assert_eq!(data(&cluster), r#"{"greeting":"ONE"}"#);
+    cluster.ok(&[&by_ci[..], &["--force-conflicts"]].concat());
+    assert_eq!(data(&cluster), r#"{"greeting":"TWO"}"#);
+    assert_eq!(managers(&cluster, &["cm", "hello"]), "ci/Apply ");
+    cluster.ok(&["apply", "--server-side", "-f", &more]);
+    assert_eq!(data(&cluster), r#"{"greeting":"TWO","other":"MORE"}"#);
+    cluster.ok(&["apply", "--server-side", "--field-manager=ci", "-f", &more]);
+    assert_eq!(data(&cluster), r#"{"other":"MORE"}"#);
+    let edited = ["patch", "cm", "hello", "--type=merge", "-p", r#"{"data":{"other":"EDITED"}}"#];
+    cluster.ok(&edited);
+    let refused = cluster.refused(&["apply", "--server-side", "-f", &more]);
+    assert!(refused.contains(r#"conflict with "kubectl-patch" using v1: .data.other"#), "{refused}");
+    assert!(!cluster.ok(&["get", "cm", "hello", "-o", "yaml"]).contains("managedFields"));
+}
+
+#[test]
+fn server_side_apply_takes_over_from_client_side_apply_without_a_conflict() {
+    let Some(cluster) = served() else { return };
+    let one = cluster.file("one.yaml", CONFIG);
+    let two = cluster.file("two.yaml", &CONFIG.replace("greeting: ONE", "other: TWO"));
+    cluster.ok(&["apply", "-f", &one]);
+    assert_eq!(managers(&cluster, &["cm", "hello"]), "kubectl-client-side-apply/Update ");
+    cluster.ok(&["apply", "--server-side", "-f", &two]);
+    assert_eq!(cluster.ok(&["get", "cm", "hello", "-o", "jsonpath={.data}"]), r#"{"other":"TWO"}"#);
+    let left = managers(&cluster, &["cm", "hello"]);
+    assert!(left.contains("kubectl/Apply") && !left.contains("client-side"), "{left}");
+    // The annotation has followed, so a client-side apply knows what to remove.
+    cluster.ok(&["apply", "-f", &one]);
+    assert_eq!(cluster.ok(&["get", "cm", "hello", "-o", "jsonpath={.data}"]), r#"{"greeting":"ONE"}"#);
+}
+
+#[test]
+fn lists_are_owned_item_by_item_and_the_rules_of_a_route_as_one() {
+    let Some(cluster) = served() else { return };
+    let side = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: trackx-b}\nspec:\n  template:\n    spec:\n      \
+                containers:\n      - {name: app, env: [{name: EXTRA, value: yes}]}\n";
+    let side = side.replace("yes", "\"1\"");
+    let file = cluster.file("env.yaml", &side);
+    let apply = ["apply", "--server-side", "--field-manager=ci", "-f", &file];
+    cluster.ok(&apply);
+    let image = "jsonpath={.spec.template.spec.containers[0].image} {.spec.template.spec.containers[0].env[?(@.name=='EXTRA')].value}";
+    let before = cluster.ok(&["get", "deploy", "trackx-b", "-o", image]);
+    assert!(before.contains(':') && before.ends_with(" 1"), "{before}");
+    let own = cluster.file("image.yaml", &side.replace("name: app,", "name: app, image: registry.example/app:9,"));
+    let refused = cluster.refused(&["apply", "--server-side", "--field-manager=ci", "-f", &own]);
+    assert!(refused.contains(r#".spec.template.spec.containers[name="app"].image"#), "{refused}");
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: trackx}\nspec:\n  rules:\n  \
+                 - backendRefs: [{name: trackx-b, port: 80}]\n";
+    let file = cluster.file("route.yaml", route);
+    let refused = cluster.refused(&["apply", "--server-side", "-f", &file]);
+    assert!(refused.contains(r#"conflict with "setup" using gateway.networking.k8s.io/v1: .spec.rules"#), "{refused}");
+}
+
 #[test]
 fn apply_of_a_custom_resource_is_checked_by_its_schema() {
     let Some(cluster) = served() else { return };
@@ -148,6 +219,16 @@ fn apply_of_a_custom_resource_is_checked_by_its_schema() {
     let why = cluster.refused(&["create", "-f", &bad]);
     assert!(why.contains("spec.version"), "{why}");
     assert!(cluster.ok(&["explain", "release.spec.hold"]).contains("FIELD: hold"));
+}
+
+#[test]
+fn what_manifests_prints_can_be_applied() {
+    let Some(cluster) = served() else { return };
+    let printed = cluster.pilothouse(&["manifests"]);
+    assert!(printed.ok, "{}", printed.err);
+    let file = cluster.file("manifests.yaml", &printed.out);
+    assert!(cluster.ok(&["apply", "--server-side", "--force-conflicts", "-f", &file]).contains("pilothouse-operator"));
+    assert!(cluster.ok(&["get", "roles"]).contains("pilothouse-viewer"));
 }
 
 #[test]

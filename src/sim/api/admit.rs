@@ -5,6 +5,7 @@ use super::resources::Resource;
 use super::{schema, schemas};
 use crate::model::name_of;
 use crate::sim::clock::Entropy;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::{apps, autoscaling, coordination, core, discovery, policy};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,7 @@ pub fn default(resource: &Resource, object: &mut Value, entropy: &mut Entropy) {
         }
         "pods" => default_pod_spec(&mut object["spec"]),
         "services" => default_service(object, entropy),
+        "secrets" => default_secret(object),
         "namespaces" => fill(&mut object["spec"], &json!({ "finalizers": ["kubernetes"] })),
         _ => {}
     }
@@ -103,6 +105,7 @@ fn decode(resource: &Resource, object: &Value) -> Result<(), String> {
         "endpointslices" => typed::<discovery::v1::EndpointSlice>(object),
         "horizontalpodautoscalers" => typed::<autoscaling::v2::HorizontalPodAutoscaler>(object),
         "leases" => typed::<coordination::v1::Lease>(object),
+        "secrets" => typed::<core::v1::Secret>(object),
         "poddisruptionbudgets" => typed::<policy::v1::PodDisruptionBudget>(object),
         _ => Ok(()),
     }
@@ -168,7 +171,7 @@ fn default_pod_spec(spec: &mut Value) {
             "schedulerName": "default-scheduler",
         }),
     );
-    for container in spec["containers"].as_array_mut().into_iter().flatten() {
+    for container in items(spec, "containers") {
         fill(
             container,
             &json!({
@@ -178,7 +181,7 @@ fn default_pod_spec(spec: &mut Value) {
                 "imagePullPolicy": "IfNotPresent",
             }),
         );
-        for port in container["ports"].as_array_mut().into_iter().flatten() {
+        for port in items(container, "ports") {
             fill(port, &json!({ "protocol": "TCP" }));
         }
     }
@@ -202,9 +205,21 @@ fn default_service(object: &mut Value, entropy: &mut Entropy) {
     }
     let address = spec["clusterIP"].clone();
     fill(spec, &json!({ "clusterIPs": [address] }));
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(spec, "ports") {
         let number = port["port"].clone();
         fill(port, &json!({ "protocol": "TCP", "targetPort": number }));
+    }
+}
+
+/// `stringData` is a way to write `data`, which never comes back.
+fn default_secret(object: &mut Value) {
+    fill(object, &json!({ "type": "Opaque" }));
+    let Some(Value::Object(plain)) = object.as_object_mut().and_then(|fields| fields.remove("stringData")) else {
+        return;
+    };
+    for (key, value) in plain {
+        let bytes = ByteString(value.as_str().unwrap_or_default().as_bytes().to_vec());
+        object["data"][key] = json!(bytes);
     }
 }
 
@@ -222,6 +237,11 @@ fn drop_empty(metadata: &mut Value) {
             fields.remove(name);
         }
     }
+}
+
+/// The items of a list, if there is one; indexing would leave a null behind where there is none.
+fn items<'a>(object: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    object.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// Sets the members that are missing; makes an object of null.
@@ -253,7 +273,7 @@ fn with_body(object: &mut Value, act: impl FnOnce(&mut Value)) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resources::{DEPLOYMENTS, PLANS, RELEASES, ROUTES, SERVICES};
+    use super::super::resources::{DEPLOYMENTS, PLANS, RELEASES, ROUTES, SECRETS, SERVICES};
     use super::*;
 
     fn causes(resource: &Resource, object: Value) -> Vec<String> {
@@ -280,6 +300,9 @@ mod tests {
         assert_eq!(object["spec"]["replicas"], 1);
         assert_eq!(object["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 30);
         assert_eq!(object["spec"]["strategy"]["rollingUpdate"]["maxSurge"], "25%");
+        object["spec"]["template"]["spec"]["containers"] = json!([{"name": "app", "image": "i:1"}]);
+        default(&DEPLOYMENTS, &mut object, &mut Entropy::new(1));
+        assert_eq!(object["spec"]["template"]["spec"]["containers"][0].get("ports"), None);
         assert!(check(&DEPLOYMENTS, None, &mut object).is_ok());
         let mut bad = deployment();
         bad["spec"]["template"]["metadata"]["labels"] = json!({"a": "c"});
@@ -296,6 +319,15 @@ mod tests {
         default(&SERVICES, &mut object, &mut Entropy::new(1));
         assert!(object["spec"]["clusterIP"].as_str().unwrap().starts_with("10.96."));
         assert_eq!(object["spec"]["ports"][0]["targetPort"], 80);
+    }
+
+    #[test]
+    fn a_secret_is_kept_encoded() {
+        let mut object = json!({"metadata": {"name": "s"}, "data": {"a": "YQ=="}, "stringData": {"b": "b"}});
+        default(&SECRETS, &mut object, &mut Entropy::new(1));
+        assert_eq!((&object["data"], &object["type"]), (&json!({"a": "YQ==", "b": "Yg=="}), &json!("Opaque")));
+        assert!(object.get("stringData").is_none());
+        assert_eq!(causes(&SECRETS, json!({"metadata": {"name": "s"}, "data": {"a": "not base64!"}})), ["patch"]);
     }
 
     #[test]

@@ -17,8 +17,6 @@ const REVIEWS: [(&str, &str, &str); 3] = [
     ("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
 ];
 
-const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
-
 /// Answers a discovery path; `aggregated` when the client accepts the aggregated form, and whether it is that form.
 pub fn discover(path: &str, aggregated: bool) -> Option<(Value, bool)> {
     let plain = |value: Value| Some((value, false));
@@ -31,7 +29,7 @@ pub fn discover(path: &str, aggregated: bool) -> Option<(Value, bool)> {
         "/apis" if aggregated => Some((aggregate(false), true)),
         "/api" => plain(json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })),
         "/apis" => {
-            let groups: Vec<Value> = groups().iter().filter(|(g, _)| !g.is_empty()).map(|(g, v)| group(g, v)).collect();
+            let groups: Vec<Value> = names().iter().filter(|name| !name.is_empty()).map(|name| group(name)).collect();
             plain(json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
         }
         "/openapi/v3" => {
@@ -50,8 +48,7 @@ pub fn discover(path: &str, aggregated: bool) -> Option<(Value, bool)> {
                 return plain(openapi(g, v));
             }
             if let Some(name) = other.strip_prefix("/apis/").filter(|name| !name.contains('/')) {
-                let (g, v) = groups().into_iter().find(|(g, _)| *g == name)?;
-                return plain(group(g, v));
+                return plain(group(names().into_iter().find(|known| *known == name)?));
             }
             let (g, v) = groups().into_iter().find(|(g, v)| prefix(g, v) == other)?;
             plain(resources(g, v))
@@ -68,6 +65,18 @@ fn groups() -> Vec<(&'static str, &'static str)> {
     groups
 }
 
+/// The name of every group.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = groups().into_iter().map(|(name, _)| name).collect();
+    names.dedup();
+    names
+}
+
+/// The versions of a group, the preferred one first: the newest.
+fn versions(name: &str) -> Vec<&'static str> {
+    groups().into_iter().rev().filter(|(group, _)| *group == name).map(|(_, version)| version).collect()
+}
+
 fn members(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
     ALL.into_iter().filter(move |r| r.group == group && r.version == version)
 }
@@ -76,9 +85,12 @@ fn prefix(group: &str, version: &str) -> String {
     if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
 }
 
-fn group(name: &str, version: &str) -> Value {
-    let version = json!({ "groupVersion": format!("{name}/{version}"), "version": version });
-    json!({ "kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [version], "preferredVersion": version })
+fn group(name: &str) -> Value {
+    let version = |version: &&str| json!({ "groupVersion": format!("{name}/{version}"), "version": version });
+    let versions: Vec<Value> = versions(name).iter().map(version).collect();
+    json!({
+        "kind": "APIGroup", "apiVersion": "v1", "name": name, "preferredVersion": versions.first(), "versions": versions,
+    })
 }
 
 fn resources(group: &str, version: &str) -> Value {
@@ -86,7 +98,7 @@ fn resources(group: &str, version: &str) -> Value {
     for r in members(group, version) {
         list.push(json!({
             "name": r.plural, "singularName": r.singular, "namespaced": r.namespaced, "kind": r.kind,
-            "verbs": VERBS, "shortNames": r.short, "categories": categories(r),
+            "verbs": r.verbs(), "shortNames": r.short, "categories": categories(r),
         }));
         for (sub, kind, verbs) in subresources(r) {
             list.push(json!({
@@ -123,34 +135,38 @@ fn subresources(r: &Resource) -> Vec<(&'static str, Gvk, &'static [&'static str]
 }
 
 fn aggregate(core: bool) -> Value {
-    let items: Vec<Value> = groups()
+    let items: Vec<Value> = names()
         .into_iter()
-        .filter(|(g, v)| g.is_empty() == core && members(g, v).next().is_some())
-        .map(|(g, v)| {
-            let resources: Vec<Value> = members(g, v)
-                .map(|r| {
-                    let kind = json!({ "group": r.group, "version": r.version, "kind": r.kind });
-                    let below: Vec<Value> = subresources(r)
-                        .into_iter()
-                        .map(|(sub, (group, version, kind), verbs)| {
-                            let kind = json!({ "group": group, "version": version, "kind": kind });
-                            json!({ "subresource": sub, "responseKind": kind, "verbs": verbs })
-                        })
-                        .collect();
-                    json!({
-                        "resource": r.plural, "responseKind": kind, "singularResource": r.singular, "verbs": VERBS,
-                        "scope": if r.namespaced { "Namespaced" } else { "Cluster" }, "shortNames": r.short,
-                        "categories": categories(r), "subresources": below,
-                    })
-                })
-                .collect();
-            json!({
-                "metadata": { "name": g },
-                "versions": [{ "version": v, "resources": resources, "freshness": "Current" }],
-            })
+        .filter(|name| name.is_empty() == core)
+        .map(|name| (name, versions(name)))
+        .filter(|(name, versions)| versions.iter().any(|version| members(name, version).next().is_some()))
+        .map(|(name, versions)| {
+            let versions = versions.into_iter().map(|version| aggregate_version(name, version));
+            json!({ "metadata": { "name": name }, "versions": versions.collect::<Vec<Value>>() })
         })
         .collect();
     json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items })
+}
+
+fn aggregate_version(group: &str, version: &str) -> Value {
+    let resources: Vec<Value> = members(group, version)
+        .map(|r| {
+            let kind = json!({ "group": r.group, "version": r.version, "kind": r.kind });
+            let below: Vec<Value> = subresources(r)
+                .into_iter()
+                .map(|(sub, (group, version, kind), verbs)| {
+                    let kind = json!({ "group": group, "version": version, "kind": kind });
+                    json!({ "subresource": sub, "responseKind": kind, "verbs": verbs })
+                })
+                .collect();
+            json!({
+                "resource": r.plural, "responseKind": kind, "singularResource": r.singular, "verbs": r.verbs(),
+                "scope": if r.namespaced { "Namespaced" } else { "Cluster" }, "shortNames": r.short,
+                "categories": categories(r), "subresources": below,
+            })
+        })
+        .collect();
+    json!({ "version": version, "resources": resources, "freshness": "Current" })
 }
 
 /// kubectl looks whether a PATCH knows `fieldValidation` and `dryRun`, and `explain` reads the schemas; those of built-in
@@ -199,9 +215,14 @@ mod tests {
                     .unwrap();
             assert!(!resources["resources"].as_array().unwrap().is_empty());
         }
+        let (scaling, _) = discover("/apis/autoscaling", false).unwrap();
+        assert_eq!(
+            (&scaling["preferredVersion"]["version"], scaling["versions"].as_array().unwrap().len()),
+            (&json!("v2"), 2)
+        );
         let (all, form) = discover("/apis", true).unwrap();
         assert!(form && all["items"].as_array().unwrap().len() >= 7);
         assert!(discover("/apis/nothing.example/v1", false).is_none());
-        assert!(discover("/openapi/v3/apis/apps/v1", false).unwrap().0["paths"].as_object().unwrap().len() == 2);
+        assert!(discover("/openapi/v3/apis/apps/v1", false).unwrap().0["paths"].as_object().unwrap().len() == 4);
     }
 }

@@ -93,9 +93,27 @@ impl Failure {
             Self::new(422, "Invalid", format!("{} {name:?} is invalid: {list}", resource.qualified_kind()))
                 .about(resource, name);
         failure.details["kind"] = json!(resource.kind);
-        failure.details["causes"] =
-            causes.iter().map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field })).collect();
+        failure.details["causes"] = written(causes);
         failure
+    }
+
+    /// 409 with causes: an apply would change what others own.
+    pub fn apply_conflict(message: String, causes: &[Cause]) -> Self {
+        Self { details: json!({ "causes": written(causes) }), ..Self::new(409, "Conflict", message) }
+    }
+
+    /// 422: an apply that does not say who applies.
+    pub fn no_manager() -> Self {
+        Self::bad_options(&Cause::required("fieldManager", "is required for apply patch"))
+    }
+
+    /// 422 with causes: the options of a patch, not its object.
+    pub fn bad_options(cause: &Cause) -> Self {
+        let message = format!("PatchOptions.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
+        let details = json!({
+            "group": "meta.k8s.io", "kind": "PatchOptions", "causes": written(std::slice::from_ref(cause)),
+        });
+        Self { details, ..Self::new(422, "Invalid", message) }
     }
 
     /// 422 without causes: a JSON Patch that does not apply, a failed `test` among them.
@@ -125,7 +143,7 @@ impl Failure {
 
     /// Returns the refusal as a Status object.
     pub fn to_status(&self) -> Value {
-        json!({
+        let mut status = json!({
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
@@ -134,8 +152,16 @@ impl Failure {
             "reason": self.reason,
             "details": self.details,
             "code": self.code,
-        })
+        });
+        if self.reason.is_empty() {
+            status.as_object_mut().map(|fields| fields.remove("reason"));
+        }
+        status
     }
+}
+
+fn written(causes: &[Cause]) -> Value {
+    causes.iter().map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field })).collect()
 }
 
 #[cfg(test)]

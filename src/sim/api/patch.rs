@@ -1,4 +1,5 @@
-//! The four kinds of patches, applied as the real API server applies them.
+//! The kinds of patches that say what to change, applied as the real API server applies them; [`super::owners`] does the
+//! fourth, server-side apply.
 
 use super::failure::Failure;
 use json_patch::PatchOperation;
@@ -16,7 +17,7 @@ pub enum PatchKind {
     Merge,
     /// `application/strategic-merge-patch+json`; built-in resources only.
     Strategic,
-    /// `application/apply-patch+yaml`: server-side apply, here a merge without field ownership.
+    /// `application/apply-patch+yaml`: server-side apply.
     Apply,
 }
 

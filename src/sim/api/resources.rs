@@ -7,7 +7,7 @@ pub struct Resource {
     pub group: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// Its name in paths; unique over all groups here.
+    /// Its name in paths; unique over all groups here but for views.
     pub plural: &'static str,
     /// Its name for one.
     pub singular: &'static str,
@@ -21,6 +21,10 @@ pub struct Resource {
     pub status: bool,
     /// Whether `metadata.generation` counts changes of the spec.
     pub generation: bool,
+    /// Whether objects of it cannot be made here, so that there are none: clients that look for them find a list.
+    pub bare: bool,
+    /// Whether it shows the objects of the resource with the same plural under another group or version, to be read only.
+    pub view: bool,
     /// Whether it is defined by a CRD: its status holds nothing else, its lists carry kinds, PATCH knows no strategic merge.
     pub custom: bool,
 }
@@ -38,6 +42,8 @@ impl Resource {
             namespaced: true,
             status: true,
             generation: true,
+            bare: false,
+            view: false,
             custom: false,
         }
     }
@@ -62,6 +68,18 @@ impl Resource {
         self.status = false;
         self.generation = false;
         self
+    }
+
+    /// Served, with nothing in it.
+    const fn bare(mut self) -> Self {
+        self.bare = true;
+        self.plain()
+    }
+
+    /// Another name for the objects of a resource.
+    const fn view(mut self) -> Self {
+        self.view = true;
+        self.plain()
     }
 
     /// Status, but no generation.
@@ -90,6 +108,13 @@ impl Resource {
         matches!(self.plural, "deployments" | "replicasets")
     }
 
+    /// Returns what can be done with its objects.
+    pub fn verbs(&self) -> &'static [&'static str] {
+        const ALL: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+        const READ: [&str; 3] = ["get", "list", "watch"];
+        if self.bare || self.view { &READ } else { &ALL }
+    }
+
     /// Tells whether it has this subresource.
     pub fn has(&self, sub: &str) -> bool {
         match sub {
@@ -102,7 +127,9 @@ impl Resource {
 
     /// Tells whether `kubectl get all` shows it.
     pub fn is_in_all(&self) -> bool {
-        matches!(self.plural, "pods" | "services" | "deployments" | "replicasets" | "horizontalpodautoscalers")
+        let workloads = matches!(self.plural, "statefulsets" | "daemonsets" | "jobs" | "cronjobs");
+        workloads
+            || matches!(self.plural, "pods" | "services" | "deployments" | "replicasets" | "horizontalpodautoscalers")
     }
 
     /// Returns the path prefix of its group and version: `/api/v1` or `/apis/GROUP/VERSION`.
@@ -122,6 +149,7 @@ impl PartialEq for Resource {
 }
 
 const GATEWAY: &str = "gateway.networking.k8s.io";
+const RBAC: &str = "rbac.authorization.k8s.io";
 const VENDOR: &str = "gateway.envoyproxy.io";
 
 /// RolloutPlans.
@@ -204,8 +232,63 @@ pub static PROXIES: Resource =
 pub static SCALED_OBJECTS: Resource =
     Resource::new("keda.sh", "v1alpha1", ["scaledobjects", "scaledobject", "ScaledObject"]).short(&["so"]).custom();
 
+/// Secrets.
+pub static SECRETS: Resource = Resource::new("", "v1", ["secrets", "secret", "Secret"]).plain();
+/// ServiceAccounts. Nobody acts as one here.
+pub static SERVICE_ACCOUNTS: Resource =
+    Resource::new("", "v1", ["serviceaccounts", "serviceaccount", "ServiceAccount"]).short(&["sa"]).plain();
+/// Roles. They are kept; what an account may do is decided elsewhere.
+pub static ROLES: Resource = Resource::new(RBAC, "v1", ["roles", "role", "Role"]).plain();
+/// RoleBindings, kept as Roles are.
+pub static ROLE_BINDINGS: Resource = Resource::new(RBAC, "v1", ["rolebindings", "rolebinding", "RoleBinding"]).plain();
+/// ClusterRoles, kept as Roles are.
+pub static CLUSTER_ROLES: Resource =
+    Resource::new(RBAC, "v1", ["clusterroles", "clusterrole", "ClusterRole"]).global().plain();
+/// ClusterRoleBindings, kept as Roles are.
+pub static CLUSTER_ROLE_BINDINGS: Resource =
+    Resource::new(RBAC, "v1", ["clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding"]).global().plain();
+
+/// Workloads nothing here would run.
+static STATEFUL_SETS: Resource =
+    Resource::new("apps", "v1", ["statefulsets", "statefulset", "StatefulSet"]).short(&["sts"]).bare();
+static DAEMON_SETS: Resource =
+    Resource::new("apps", "v1", ["daemonsets", "daemonset", "DaemonSet"]).short(&["ds"]).bare();
+static JOBS: Resource = Resource::new("batch", "v1", ["jobs", "job", "Job"]).bare();
+static CRON_JOBS: Resource = Resource::new("batch", "v1", ["cronjobs", "cronjob", "CronJob"]).short(&["cj"]).bare();
+/// Storage and network nothing here would provide.
+static CLAIMS: Resource =
+    Resource::new("", "v1", ["persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim"])
+        .short(&["pvc"])
+        .bare();
+static VOLUMES: Resource = Resource::new("", "v1", ["persistentvolumes", "persistentvolume", "PersistentVolume"])
+    .short(&["pv"])
+    .global()
+    .bare();
+static STORAGE_CLASSES: Resource =
+    Resource::new("storage.k8s.io", "v1", ["storageclasses", "storageclass", "StorageClass"])
+        .short(&["sc"])
+        .global()
+        .bare();
+static INGRESSES: Resource =
+    Resource::new("networking.k8s.io", "v1", ["ingresses", "ingress", "Ingress"]).short(&["ing"]).bare();
+static NETWORK_POLICIES: Resource =
+    Resource::new("networking.k8s.io", "v1", ["networkpolicies", "networkpolicy", "NetworkPolicy"])
+        .short(&["netpol"])
+        .bare();
+
+/// Events under their newer group.
+static NEW_EVENTS: Resource = Resource::new("events.k8s.io", "v1", ["events", "event", "Event"]).short(&["ev"]).view();
+/// HorizontalPodAutoscalers under their older version.
+static OLD_AUTOSCALERS: Resource = Resource::new(
+    "autoscaling",
+    "v1",
+    ["horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler"],
+)
+.short(&["hpa"])
+.view();
+
 /// Every resource, the core group first.
-pub static ALL: [&Resource; 22] = [
+pub static ALL: [&Resource; 39] = [
     &CONFIG_MAPS,
     &EVENTS,
     &NAMESPACES,
@@ -228,6 +311,23 @@ pub static ALL: [&Resource; 22] = [
     &TRAFFIC_POLICIES,
     &PROXIES,
     &SCALED_OBJECTS,
+    &SECRETS,
+    &SERVICE_ACCOUNTS,
+    &ROLES,
+    &ROLE_BINDINGS,
+    &CLUSTER_ROLES,
+    &CLUSTER_ROLE_BINDINGS,
+    &STATEFUL_SETS,
+    &DAEMON_SETS,
+    &JOBS,
+    &CRON_JOBS,
+    &CLAIMS,
+    &VOLUMES,
+    &STORAGE_CLASSES,
+    &INGRESSES,
+    &NETWORK_POLICIES,
+    &NEW_EVENTS,
+    &OLD_AUTOSCALERS,
 ];
 
 /// Finds a resource by its path.
@@ -255,9 +355,12 @@ mod tests {
 
     #[test]
     fn no_two_resources_share_a_plural() {
-        let mut names: Vec<&str> = ALL.iter().map(|r| r.plural).collect();
+        let own = || ALL.iter().filter(|r| !r.view).map(|r| r.plural);
+        let mut names: Vec<&str> = own().collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len());
+        assert_eq!(names.len(), own().count());
+        let shown = |r: &&&Resource| ALL.iter().any(|other| !other.view && other.plural == r.plural);
+        assert!(ALL.iter().filter(|r| r.view).all(|r| shown(&r)));
     }
 }

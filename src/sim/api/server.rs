@@ -2,8 +2,9 @@
 
 use super::access::Account;
 use super::discovery;
-use super::failure::Failure;
+use super::failure::{Cause, Failure};
 use super::faults::{Disturbance, Faults};
+use super::forms::Form;
 use super::patch::{PatchKind, read_body};
 use super::protobuf;
 use super::request::{Address, Place, Query, locate};
@@ -11,7 +12,6 @@ use super::resources::{self, SERVICES};
 use super::scale;
 use super::select::Selection;
 use super::store::Store;
-use super::table;
 use super::watch;
 use super::write::{self, DeleteOptions, Part, Target};
 use crate::model::name_of;
@@ -128,14 +128,7 @@ impl Server {
         }
         match locate(path).ok_or_else(Failure::no_such_path)? {
             Place::Review(_, plural) if incoming.method == Method::POST => {
-                let content = text_header(&incoming.headers, header::CONTENT_TYPE);
-                // kubectl asks what it may do in protobuf, and reads the answer as JSON.
-                let asked = match content.contains("protobuf") {
-                    true => protobuf::review(&plural, &incoming.body)
-                        .ok_or_else(|| Failure::bad_request("the review cannot be read as protobuf"))?,
-                    false => json_body(incoming)?,
-                };
-                let review = incoming.account.review(&plural, asked);
+                let review = incoming.account.review(&plural, json_body(incoming)?);
                 Ok(json_reply(201, &review.ok_or_else(Failure::no_such_path)?))
             }
             Place::Review(..) => Err(Failure::method_not_allowed()),
@@ -156,8 +149,12 @@ impl Server {
             ("PUT", false) => "update",
             ("PATCH", false) => "patch",
             ("DELETE", false) => "delete",
+            ("DELETE", true) => "deletecollection",
             _ => return Err(Failure::method_not_allowed()),
         };
+        if !at.resource.verbs().contains(&verb) {
+            return Err(Failure::method_not_allowed());
+        }
         incoming.account.require(verb, at.resource, &at.sub, &at.namespace, &at.name)?;
         let dry_run = match query.get("dryRun") {
             None => false,
@@ -167,10 +164,12 @@ impl Server {
             }
         };
         if at.sub == "log" {
-            return self.log(at, verb);
+            return self.log(at, verb, query.flag("timestamps"));
         }
         let part = if at.sub == "status" { Part::Status } else { Part::Main };
-        let target = Target { resource: at.resource, namespace: &at.namespace, name: &at.name, part, dry_run };
+        let manager = Some(manager(incoming, &query));
+        let (namespace, name, sub) = (at.namespace.as_str(), at.name.as_str(), at.sub.as_str());
+        let target = Target { resource: at.resource, namespace, name, part, sub, manager, dry_run };
         match verb {
             "watch" => self.watch(incoming, at, &query),
             "list" => self.list(incoming, at, &query),
@@ -203,10 +202,16 @@ impl Server {
             }
             "patch" => {
                 let kind = patch_kind(incoming, at)?;
+                check_options(kind, &query)?;
                 let change = read_body(kind, &incoming.body)?;
-                let (object, created) = write::patch(&self.store, target, kind, &change)?;
-                Ok(self.shown(incoming, at, if created { 201 } else { 200 }, &object))
+                if kind == PatchKind::Apply {
+                    let (object, created) = write::apply(&self.store, target, change, query.flag("force"))?;
+                    return Ok(self.shown(incoming, at, if created { 201 } else { 200 }, &object));
+                }
+                let object = write::patch(&self.store, target, kind, &change)?;
+                Ok(self.shown(incoming, at, 200, &object))
             }
+            "deletecollection" => self.delete_all(incoming, at, target, &query),
             _ => self.delete(incoming, at, target, &query),
         }
     }
@@ -221,29 +226,7 @@ impl Server {
             || json!({ "resourceVersion": version }),
             |(token, left)| json!({ "resourceVersion": version, "continue": token, "remainingItemCount": left }),
         );
-        if wants_table(incoming) {
-            let mut table = table::table(at.resource, &objects, &version, self.store.clock().now());
-            table["metadata"] = metadata;
-            return Ok(json_reply(200, &table));
-        }
-        // Lists of built-in resources carry no kinds on the real server; code that relies on them must fail here too.
-        let items: Vec<Value> = objects
-            .into_iter()
-            .cloned()
-            .map(|mut object| {
-                if let Some(fields) = object.as_object_mut().filter(|_| !at.resource.custom) {
-                    fields.remove("kind");
-                    fields.remove("apiVersion");
-                }
-                object
-            })
-            .collect();
-        let list = json!({
-            "kind": format!("{}List", at.resource.kind),
-            "apiVersion": at.resource.api_version(),
-            "metadata": metadata,
-            "items": items,
-        });
+        let list = form(incoming, query).list(at.resource, &objects, &metadata, self.store.clock().now());
         Ok(json_reply(200, &list))
     }
 
@@ -266,7 +249,7 @@ impl Server {
             timeout: query.get("timeoutSeconds").and_then(|t| t.parse().ok()).filter(|t| *t > 0),
             bookmarks: query.flag("allowWatchBookmarks"),
             initial: query.flag("sendInitialEvents"),
-            tables: wants_table(incoming),
+            form: form(incoming, query),
         };
         let lines = watch::open(self.store.clone(), ask, self.faults.breaks(), self.stop.clone());
         let mut response = Response::new(Body::from_stream(lines));
@@ -285,16 +268,8 @@ impl Server {
             // Deleting a namespace would have to delete everything in it; nobody needs that here.
             return Err(Failure::method_not_allowed());
         }
-        let body = if incoming.body.is_empty() { json!({}) } else { json_body(incoming)? };
-        let text = |value: &Value| value.as_str().filter(|v| !v.is_empty()).map(str::to_owned);
-        let options = DeleteOptions {
-            uid: text(&body["preconditions"]["uid"]),
-            resource_version: text(&body["preconditions"]["resourceVersion"]),
-            grace: body["gracePeriodSeconds"]
-                .as_i64()
-                .or_else(|| query.get("gracePeriodSeconds").and_then(|g| g.parse().ok())),
-        };
-        let dry_run = body["dryRun"] == json!(["All"]) || target.dry_run;
+        let (options, dry_run) = delete_options(incoming, query)?;
+        let dry_run = dry_run || target.dry_run;
         let (object, gone) = write::delete(&self.store, Target { dry_run, ..target }, &options)?;
         if !gone || matches!(at.resource.plural, "pods" | "services") {
             return Ok(self.shown(incoming, at, 200, &object));
@@ -308,14 +283,38 @@ impl Server {
         Ok(json_reply(200, &status))
     }
 
+    /// Deletes what a list with the same selectors shows, and returns that list.
+    fn delete_all(
+        &self,
+        incoming: &Incoming,
+        at: &Address,
+        target: Target<'_>,
+        query: &Query,
+    ) -> Result<Response, Failure> {
+        if at.resource.namespaced && at.namespace.is_empty() {
+            return Err(Failure::method_not_allowed());
+        }
+        let (options, dry_run) = delete_options(incoming, query)?;
+        let dry_run = dry_run || target.dry_run;
+        let listed = self.list(incoming, at, query)?;
+        let selection = selection(at, query)?;
+        for object in self.store.list(at.resource).1.iter().filter(|object| selection.takes(object)) {
+            // Whoever is gone meanwhile needs nothing more.
+            let _ = write::delete(&self.store, Target { name: name_of(object), dry_run, ..target }, &options);
+        }
+        Ok(listed)
+    }
+
     /// The log of a pod, which is one line: no process runs behind it.
-    fn log(&self, at: &Address, verb: &str) -> Result<Response, Failure> {
+    fn log(&self, at: &Address, verb: &str, timed: bool) -> Result<Response, Failure> {
         if verb != "get" {
             return Err(Failure::method_not_allowed());
         }
         let found = self.store.get(at.resource, &at.namespace, &at.name);
         found.ok_or_else(|| Failure::not_found(at.resource, &at.name))?;
-        let mut response = Response::new(Body::from("pods of the embedded cluster are simulated and write no log\n"));
+        let time = if timed { format!("{} ", self.store.clock().now()) } else { String::new() };
+        let line = format!("{time}pods of the embedded cluster are simulated and write no log\n");
+        let mut response = Response::new(Body::from(line));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         Ok(response)
     }
@@ -344,11 +343,11 @@ impl Server {
     }
 
     fn shown(&self, incoming: &Incoming, at: &Address, code: u16, object: &Value) -> Response {
-        if incoming.method == Method::GET && wants_table(incoming) {
-            let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            return json_reply(code, &table::table(at.resource, &[object], version, self.store.clock().now()));
+        if incoming.method != Method::GET {
+            return json_reply(code, object);
         }
-        json_reply(code, object)
+        let form = form(incoming, &Query::parse(&incoming.uri));
+        json_reply(code, &form.one(at.resource, object, self.store.clock().now()))
     }
 }
 
@@ -375,9 +374,40 @@ fn page(query: &Query, version: &mut String, objects: &mut Vec<&Value>) -> Resul
     Ok(objects.last().map(|last| (format!("{version} {}", key(last)), left)))
 }
 
+fn delete_options(incoming: &Incoming, query: &Query) -> Result<(DeleteOptions, bool), Failure> {
+    let body = if incoming.body.is_empty() { json!({}) } else { json_body(incoming)? };
+    let text = |value: &Value| value.as_str().filter(|v| !v.is_empty()).map(str::to_owned);
+    let grace = query.get("gracePeriodSeconds").and_then(|grace| grace.parse().ok());
+    let options = DeleteOptions {
+        uid: text(&body["preconditions"]["uid"]),
+        resource_version: text(&body["preconditions"]["resourceVersion"]),
+        grace: body["gracePeriodSeconds"].as_i64().or(grace),
+    };
+    Ok((options, body["dryRun"] == json!(["All"])))
+}
+
 fn selection(at: &Address, query: &Query) -> Result<Selection, Failure> {
     let namespace = Some(at.namespace.as_str()).filter(|ns| !ns.is_empty());
     Selection::parse(at.resource, namespace, query.get("labelSelector"), query.get("fieldSelector"))
+}
+
+/// Who the fields of a write belong to: `fieldManager`, else the first word of the `User-Agent`.
+fn manager<'a>(incoming: &'a Incoming, query: &'a Query) -> &'a str {
+    let agent = text_header(&incoming.headers, header::USER_AGENT);
+    query.get("fieldManager").unwrap_or_else(|| agent.split('/').next().unwrap_or_default())
+}
+
+/// Only server-side apply can be forced, and only it must name its manager.
+fn check_options(kind: PatchKind, query: &Query) -> Result<(), Failure> {
+    match (kind, query.get("fieldManager"), query.get("force")) {
+        (PatchKind::Apply, None, _) => Err(Failure::no_manager()),
+        (PatchKind::Apply, Some(_), _) | (_, _, None) => Ok(()),
+        (_, _, Some(_)) => Err(Failure::bad_options(&Cause {
+            reason: "FieldValueForbidden",
+            field: "force".into(),
+            message: "Forbidden: may not be specified for non-apply patch".into(),
+        })),
+    }
 }
 
 fn patch_kind(incoming: &Incoming, at: &Address) -> Result<PatchKind, Failure> {
@@ -394,6 +424,12 @@ fn patch_kind(incoming: &Incoming, at: &Address) -> Result<PatchKind, Failure> {
 
 fn json_body(incoming: &Incoming) -> Result<Value, Failure> {
     let content = text_header(&incoming.headers, header::CONTENT_TYPE);
+    // Typed clients in Go send protobuf, and read the answer as JSON.
+    if let Some(object) =
+        Some(&incoming.body).filter(|_| content.contains("protobuf")).and_then(|b| protobuf::object(b))
+    {
+        return Ok(object);
+    }
     if !content.is_empty() && !content.contains("json") {
         return Err(Failure::new(
             415,
@@ -405,8 +441,8 @@ fn json_body(incoming: &Incoming) -> Result<Value, Failure> {
         .map_err(|e| Failure::bad_request(format!("the object provided is unrecognized: {e}")))
 }
 
-fn wants_table(incoming: &Incoming) -> bool {
-    text_header(&incoming.headers, header::ACCEPT).contains("as=Table")
+fn form(incoming: &Incoming, query: &Query) -> Form {
+    Form::parse(text_header(&incoming.headers, header::ACCEPT), query.get("includeObject"))
 }
 
 fn text_header(headers: &HeaderMap, name: header::HeaderName) -> &str {

@@ -1,5 +1,6 @@
 //! `as=Table` output: what `kubectl get` prints.
 
+use super::forms::{Include, partial};
 use super::resources::Resource;
 use super::schemas;
 use crate::model::Timestamp;
@@ -10,6 +11,8 @@ use std::fmt::Write as _;
 struct Column {
     name: String,
     wide: bool,
+    /// Whether its cells are numbers: some clients read them as such.
+    integer: bool,
     cell: Cell,
 }
 
@@ -20,43 +23,47 @@ enum Cell {
     Age(String),
     /// Anything else.
     Text(fn(&Value) -> String),
+    /// A number that is always there.
+    Number(fn(&Value) -> u64),
 }
 
-/// Returns objects as a Table; `version` is the resourceVersion of the list.
-pub fn table(resource: &Resource, objects: &[&Value], version: &str, now: Timestamp) -> Value {
+/// Returns objects as a Table; `metadata` is that of the list.
+pub fn table(resource: &Resource, objects: &[&Value], metadata: &Value, include: Include, now: Timestamp) -> Value {
     let columns = columns(resource);
     let definitions: Vec<Value> = columns
         .iter()
         .map(|c| {
-            json!({ "name": c.name, "type": "string", "format": if c.name == "Name" { "name" } else { "" },
+            let kind = if c.integer { "integer" } else { "string" };
+            json!({ "name": c.name, "type": kind, "format": if c.name == "Name" { "name" } else { "" },
                 "description": "", "priority": i32::from(c.wide) })
         })
         .collect();
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
-            let cells: Vec<Value> = columns.iter().map(|c| cell(&c.cell, object, now)).collect();
-            let part = json!({
-                "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": object["metadata"],
-            });
-            json!({ "cells": cells, "object": part })
+            let cells: Vec<Value> = columns.iter().map(|c| cell(c, object, now)).collect();
+            let with = match include {
+                Include::Metadata => partial(object),
+                Include::Object => (*object).clone(),
+                Include::None => Value::Null,
+            };
+            json!({ "cells": cells, "object": with })
         })
         .collect();
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
-        "metadata": { "resourceVersion": version },
+        "metadata": metadata,
         "columnDefinitions": definitions,
         "rows": rows,
     })
 }
 
 fn columns(resource: &Resource) -> Vec<Column> {
-    let path = |name: &str, path: &str| Column { name: name.into(), wide: false, cell: Cell::Path(path.into()) };
-    let text =
-        |name: &str, text: fn(&Value) -> String| Column { name: name.into(), wide: false, cell: Cell::Text(text) };
+    let column = |name: &str, cell: Cell| Column { name: name.into(), wide: false, integer: false, cell };
+    let path = |name: &str, path: &str| column(name, Cell::Path(path.into()));
+    let text = |name: &str, text: fn(&Value) -> String| column(name, Cell::Text(text));
+    let number = |name: &str, number: fn(&Value) -> u64| Column { integer: true, ..column(name, Cell::Number(number)) };
     let wide = |column: Column| Column { wide: true, ..column };
     let mut columns = vec![path("Name", ".metadata.name")];
     if let Some(crd) = schemas::definition(resource) {
@@ -64,7 +71,8 @@ fn columns(resource: &Resource) -> Vec<Column> {
         columns.extend(printed.map(|c| {
             let place = c["jsonPath"].as_str().unwrap_or_default().to_owned();
             let cell = if c["type"] == "date" { Cell::Age(place) } else { Cell::Path(place) };
-            Column { name: c["name"].as_str().unwrap_or_default().into(), wide: false, cell }
+            let name = c["name"].as_str().unwrap_or_default().into();
+            Column { name, wide: false, integer: c["type"] == "integer", cell }
         }));
         return columns;
     }
@@ -78,19 +86,27 @@ fn columns(resource: &Resource) -> Vec<Column> {
             wide(text("Nominated Node", |_| "<none>".into())),
             wide(text("Readiness Gates", |_| "<none>".into())),
         ],
-        "nodes" => vec![text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into())],
+        "nodes" => vec![
+            text("Status", |n| if condition(n, "Ready") == "True" { "Ready" } else { "NotReady" }.into()),
+            text("Roles", |_| "<none>".into()),
+            path("Version", ".status.nodeInfo.kubeletVersion"),
+            wide(path("Internal-IP", ".status.addresses[0].address")),
+            wide(path("OS-Image", ".status.nodeInfo.osImage")),
+            wide(path("Kernel-Version", ".status.nodeInfo.kernelVersion")),
+            wide(path("Container-Runtime", ".status.nodeInfo.containerRuntimeVersion")),
+        ],
         "deployments" => vec![
             text("Ready", |d| format!("{}/{}", count(&d["status"]["readyReplicas"]), count(&d["spec"]["replicas"]))),
-            text("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
-            text("Available", |d| count(&d["status"]["availableReplicas"])),
+            number("Up-to-date", |d| count(&d["status"]["updatedReplicas"])),
+            number("Available", |d| count(&d["status"]["availableReplicas"])),
             wide(text("Containers", |d| joined(&d["spec"]["template"]["spec"]["containers"], |c| plain(&c["name"])))),
             wide(text("Images", images)),
             wide(text("Selector", |d| labels(&d["spec"]["selector"]["matchLabels"]))),
         ],
         "replicasets" => vec![
-            text("Desired", |r| count(&r["spec"]["replicas"])),
-            text("Current", |r| count(&r["status"]["replicas"])),
-            text("Ready", |r| count(&r["status"]["readyReplicas"])),
+            number("Desired", |r| count(&r["spec"]["replicas"])),
+            number("Current", |r| count(&r["status"]["replicas"])),
+            number("Ready", |r| count(&r["status"]["readyReplicas"])),
         ],
         "services" => vec![
             path("Type", ".spec.type"),
@@ -99,7 +115,7 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Port(s)", |s| joined(&s["spec"]["ports"], |p| format!("{}/TCP", p["port"]))),
             wide(text("Selector", |s| labels(&s["spec"]["selector"]))),
         ],
-        "configmaps" => vec![text("Data", |c| c["data"].as_object().map_or(0, serde_json::Map::len).to_string())],
+        "configmaps" => vec![number("Data", |c| entries(&c["data"]))],
         "namespaces" => vec![path("Status", ".status.phase")],
         "httproutes" => vec![text("Hostnames", |r| r["spec"]["hostnames"].to_string())],
         "gateways" => vec![
@@ -117,22 +133,42 @@ fn columns(resource: &Resource) -> Vec<Column> {
             text("Endpoints", |s| joined(&s["endpoints"], |e| plain(&e["addresses"][0]))),
         ],
         "horizontalpodautoscalers" => {
-            vec![path("MinPods", ".spec.minReplicas"), path("MaxPods", ".spec.maxReplicas")]
+            vec![
+                text("Reference", |h| {
+                    let target = &h["spec"]["scaleTargetRef"];
+                    format!("{}/{}", plain(&target["kind"]), plain(&target["name"]))
+                }),
+                path("MinPods", ".spec.minReplicas"),
+                number("MaxPods", |h| count(&h["spec"]["maxReplicas"])),
+                number("Replicas", |h| count(&h["status"]["currentReplicas"])),
+            ]
         }
         "poddisruptionbudgets" => {
             vec![path("Min available", ".spec.minAvailable"), path("Max unavailable", ".spec.maxUnavailable")]
         }
-        "events" => vec![path("Type", ".type"), path("Reason", ".reason"), path("Message", ".message")],
+        "events" => vec![
+            column("Last Seen", Cell::Age(".lastTimestamp".into())),
+            path("Type", ".type"),
+            path("Reason", ".reason"),
+            text("Object", |e| {
+                let object = &e["involvedObject"];
+                format!("{}/{}", plain(&object["kind"]).to_lowercase(), plain(&object["name"]))
+            }),
+            path("Message", ".message"),
+        ],
+        "secrets" => vec![path("Type", ".type"), number("Data", |s| entries(&s["data"]))],
         _ => Vec::new(),
     });
     let last = columns.iter().position(|column| column.wide).unwrap_or(columns.len());
     let age = Cell::Age(".metadata.creationTimestamp".into());
-    columns.insert(last, Column { name: "Age".into(), wide: false, cell: age });
+    columns.insert(last, column("Age", age));
     columns
 }
 
-fn cell(cell: &Cell, object: &Value, now: Timestamp) -> Value {
-    match cell {
+fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
+    match &column.cell {
+        Cell::Path(path) if column.integer => at(object, path).clone(),
+        Cell::Number(number) => json!(number(object)),
         Cell::Path(path) => json!(plain(at(object, path))),
         Cell::Text(text) => json!(text(object)),
         Cell::Age(path) => {
@@ -187,8 +223,12 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn count(value: &Value) -> String {
-    value.as_u64().unwrap_or(0).to_string()
+fn entries(map: &Value) -> u64 {
+    map.as_object().map_or(0, |map| map.len() as u64)
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
 }
 
 fn joined(list: &Value, item: fn(&Value) -> String) -> String {
@@ -241,8 +281,8 @@ mod tests {
         let now: Timestamp = "2026-11-23T10:05:07Z".parse().unwrap();
         let release = json!({"metadata": {"name": "r", "creationTimestamp": "2026-11-23T10:00:00Z"},
             "spec": {"version": "4.12.0", "hold": {"by": "dana"}}, "status": {"phase": "Baking", "wave": 2}});
-        let table = table(&RELEASES, &[&release], "7", now);
-        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", "2", "dana", "", "", "5m7s"]));
+        let table = table(&RELEASES, &[&release], &json!({"resourceVersion": "7"}), Include::Metadata, now);
+        assert_eq!(table["rows"][0]["cells"], json!(["r", "4.12.0", "Baking", 2, "dana", "", "", "5m7s"]));
         assert_eq!(table["metadata"]["resourceVersion"], "7");
     }
 
@@ -250,7 +290,7 @@ mod tests {
     fn a_waiting_pod_says_why() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {"phase": "Pending",
             "containerStatuses": [{"ready": false, "restartCount": 2, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
-        let table = table(&PODS, &[&pod], "", Timestamp::UNIX_EPOCH);
+        let table = table(&PODS, &[&pod], &Value::Null, Include::None, Timestamp::UNIX_EPOCH);
         assert_eq!(
             table["rows"][0]["cells"],
             json!(["p", "0/1", "ImagePullBackOff", "2", "<unknown>", "", "", "<none>", "<none>"])
@@ -271,7 +311,7 @@ mod tests {
     fn every_resource_can_be_printed_even_when_its_object_is_empty() {
         for resource in ALL {
             let object = json!({"metadata": {"name": "x"}});
-            let table = table(resource, &[&object], "", Timestamp::UNIX_EPOCH);
+            let table = table(resource, &[&object], &Value::Null, Include::None, Timestamp::UNIX_EPOCH);
             let cells = table["rows"][0]["cells"].as_array().unwrap().len();
             assert_eq!(cells, table["columnDefinitions"].as_array().unwrap().len(), "{}", resource.plural);
         }

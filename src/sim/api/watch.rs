@@ -1,10 +1,10 @@
 //! Watches: what changed, line by line, until the time is up.
 
 use super::failure::Failure;
+use super::forms::Form;
 use super::resources::Resource;
 use super::select::Selection;
 use super::store::{Change, Store};
-use super::table;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -35,8 +35,8 @@ pub struct Ask {
     pub bookmarks: bool,
     /// `sendInitialEvents`: the present state first, then a marked bookmark.
     pub initial: bool,
-    /// Whether objects come as Tables.
-    pub tables: bool,
+    /// The form in which objects come.
+    pub form: Form,
 }
 
 /// A watch that is open.
@@ -180,13 +180,8 @@ impl Open {
     }
 
     fn push(&mut self, kind: &str, object: &Value) {
-        if self.ask.tables {
-            let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            let now = self.store.clock().now();
-            self.line(kind, &table::table(self.ask.resource, &[object], version, now));
-        } else {
-            self.line(kind, object);
-        }
+        let shown = self.ask.form.one(self.ask.resource, object, self.store.clock().now());
+        self.line(kind, &shown);
     }
 
     fn line(&mut self, kind: &str, object: &Value) {

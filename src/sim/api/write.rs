@@ -2,6 +2,7 @@
 
 use super::admit;
 use super::failure::{Cause, Failure};
+use super::owners::{Owners, Writer};
 use super::patch::{self, PatchKind};
 use super::resources::Resource;
 use super::store::{Context, Step, Store};
@@ -31,8 +32,25 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// The part.
     pub part: Part,
+    /// The subresource that is written through; empty for the object itself.
+    pub sub: &'a str,
+    /// The manager of the fields that are set; `None` for a controller of the cluster, whose objects are not tracked.
+    pub manager: Option<&'a str>,
     /// Validate only, store nothing.
     pub dry_run: bool,
+}
+
+impl<'a> Target<'a> {
+    /// An object that a controller of the cluster creates or deletes; the name is empty for one to be created.
+    pub fn own(resource: &'static Resource, namespace: &'a str, name: &'a str) -> Self {
+        Self { resource, namespace, name, part: Part::Main, sub: "", manager: None, dry_run: false }
+    }
+
+    /// Who writes, for the record of owners.
+    fn writer(self, now: Timestamp) -> Option<Writer<'a>> {
+        let Self { resource, part, sub, .. } = self;
+        self.manager.map(|manager| Writer { resource, part, manager, sub, now })
+    }
 }
 
 /// What a DELETE asks for beside the name.
@@ -51,8 +69,14 @@ pub struct DeleteOptions {
 /// # Errors
 /// 400, 404 (no such namespace), 409 (name taken) or 422 (bad object).
 pub fn create(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Value>, Failure> {
+    make(store, target, body, None)
+}
+
+/// Creates an object; `owners` is its record if that is known already.
+fn make(store: &Store, target: Target<'_>, body: Value, owners: Option<Owners>) -> Result<Arc<Value>, Failure> {
     let Target { resource, namespace, .. } = target;
     let mut object = same_kind(resource, body)?;
+    let sent = object.clone();
     require_namespace(store, target)?;
     if object["metadata"]["namespace"].as_str().is_some_and(|ns| ns != namespace) {
         return Err(Failure::bad_request(
@@ -76,6 +100,9 @@ pub fn create(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Valu
         admit::check(resource, None, &mut object)?;
         if old.is_some() {
             return Err(Failure::already_exists(resource, &name));
+        }
+        if let Some(writer) = target.writer(context.now) {
+            owners.unwrap_or_else(|| Owners::create(writer, &object, &sent)).write(&mut object);
         }
         Ok(if target.dry_run { Step::Keep(object) } else { Step::Put(object) })
     })
@@ -101,30 +128,45 @@ pub fn replace(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Val
     }
     store.transact(resource, target.namespace, name, |old, context| {
         let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
-        update(target, old, body, context)
+        update(target, old, body, None, context)
     })
 }
 
-/// Patches an object or its status; server-side apply creates what is missing. Returns whether it was created.
+/// Patches an object or its status.
 ///
 /// # Errors
 /// 400, 404, 409, 413 or 422; see [`patch::apply`].
-pub fn patch(
-    store: &Store,
-    target: Target<'_>,
-    kind: PatchKind,
-    change: &Value,
-) -> Result<(Arc<Value>, bool), Failure> {
+pub fn patch(store: &Store, target: Target<'_>, kind: PatchKind, change: &Value) -> Result<Arc<Value>, Failure> {
+    let Target { resource, namespace, name, .. } = target;
+    store.transact(resource, namespace, name, |old, context| {
+        let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
+        update(target, old, patch::apply(kind, old, change, !resource.custom)?, None, context)
+    })
+}
+
+/// Applies a configuration (server-side apply), which creates an object that is missing. Returns whether it did.
+///
+/// # Errors
+/// 400, 404 (no such namespace, or no object to have a status), 409 (fields of other managers, unless `force`) or 422.
+pub fn apply(store: &Store, target: Target<'_>, config: Value, force: bool) -> Result<(Arc<Value>, bool), Failure> {
     let Target { resource, namespace, name, part, .. } = target;
-    let missing = kind == PatchKind::Apply && part == Part::Main && store.get(resource, namespace, name).is_none();
-    if missing {
-        let mut body = change.clone();
-        body["metadata"]["name"] = json!(name);
-        return create(store, target, body).map(|object| (object, true));
+    let mut config = same_kind(resource, config)?;
+    let named = name_of(&config);
+    if !named.is_empty() && named != name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({named}) does not match the name on the URL ({name})"
+        )));
+    }
+    config["metadata"]["name"] = json!(name);
+    let writer = target.writer(store.clock().now()).ok_or_else(Failure::no_manager)?;
+    if part == Part::Main && store.get(resource, namespace, name).is_none() {
+        let (object, owners) = Owners::apply(writer, None, &config, force)?;
+        return make(store, target, object, Some(owners)).map(|object| (object, true));
     }
     let object = store.transact(resource, namespace, name, |old, context| {
         let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
-        update(target, old, patch::apply(kind, old, change, !resource.custom)?, context)
+        let (wanted, owners) = Owners::apply(writer, Some(old), &config, force)?;
+        update(target, old, wanted, Some(owners), context)
     })?;
     Ok((object, false))
 }
@@ -168,7 +210,7 @@ pub fn control(
     name: &str,
     act: impl FnOnce(&mut Value),
 ) -> Option<Arc<Value>> {
-    let changed = store.transact(resource, namespace, name, |old, _| {
+    let changed = store.transact(resource, namespace, name, |old, context| {
         let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
         let mut new = old.clone();
         act(&mut new);
@@ -176,9 +218,23 @@ pub fn control(
             return Ok(Step::Keep(new));
         }
         grow_generation(resource, old, &mut new);
+        let manager = controller_of(resource);
+        for (part, sub) in [(Part::Main, ""), (Part::Status, "status")] {
+            let writer = Writer { resource, part, manager, sub, now: context.now };
+            Owners::of(&new).update(writer, old, &new).write(&mut new);
+        }
         Ok(Step::Put(new))
     });
     changed.ok()
+}
+
+/// The manager under which a controller of the cluster changes objects that somebody else has made.
+fn controller_of(resource: &Resource) -> &'static str {
+    match resource.plural {
+        "pods" | "nodes" => "kubelet",
+        "httproutes" | "gateways" | "gatewayclasses" => "embedded-gateway",
+        _ => "kube-controller-manager",
+    }
 }
 
 /// What every new object gets, and what it cannot bring along.
@@ -209,9 +265,19 @@ fn born(resource: &Resource, namespace: &str, object: &mut Value, context: &mut 
 }
 
 /// Turns the wanted form of an object into what is stored: the other part and the server's fields stay as they are.
-fn update(target: Target<'_>, old: &Value, wanted: Value, context: &mut Context<'_>) -> Result<Step, Failure> {
+///
+/// `owners` is the record of it if that is known already.
+fn update(
+    target: Target<'_>,
+    old: &Value,
+    wanted: Value,
+    owners: Option<Owners>,
+    context: &mut Context<'_>,
+) -> Result<Step, Failure> {
     let Target { resource, name, part, dry_run, .. } = target;
     let mut new = same_kind(resource, wanted)?;
+    // A record that is sent through a subresource does not count.
+    let given = if target.sub.is_empty() { Owners::given(old, &new) } else { Owners::of(old) };
     let stale = new["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
     if stale.is_some_and(|v| old["metadata"]["resourceVersion"] != v) {
         let why = "the object has been modified; please apply your changes to the latest version and try again";
@@ -247,15 +313,17 @@ fn update(target: Target<'_>, old: &Value, wanted: Value, context: &mut Context<
         ] {
             set(&mut new["metadata"], fixed, &old["metadata"][fixed]);
         }
-        remove(&mut new["metadata"], "managedFields");
         if resource.status {
             set(&mut new, "status", &old["status"]);
         }
     }
     admit::default(resource, &mut new, context.entropy);
     admit::check(resource, Some(old), &mut new)?;
-    if new == *old {
-        return Ok(Step::Keep(new));
+    let writer = target.writer(context.now);
+    let owners = owners.or_else(|| Some(given.update(writer?, old, &new)));
+    owners.unwrap_or_else(|| Owners::of(old)).write(&mut new);
+    if is_same(old, &new) {
+        return Ok(Step::Keep(old.clone()));
     }
     grow_generation(resource, old, &mut new);
     if dry_run {
@@ -284,6 +352,18 @@ fn grow_generation(resource: &Resource, old: &Value, new: &mut Value) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);
     }
+}
+
+/// Tells whether a change changes nothing but times in the record of owners, which is not worth a version.
+fn is_same(old: &Value, new: &Value) -> bool {
+    let timeless = |object: &Value| {
+        let mut object = object.clone();
+        for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+            remove(entry, "time");
+        }
+        object
+    };
+    old == new || timeless(old) == timeless(new)
 }
 
 fn same_kind(resource: &Resource, mut body: Value) -> Result<Value, Failure> {

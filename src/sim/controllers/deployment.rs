@@ -3,7 +3,7 @@
 use super::owner::{is_true, namespace_of, owner_of, reference, set_condition};
 use crate::model::{name_of, uid_of};
 use crate::sim::api::resources::{DEPLOYMENTS, PODS, REPLICA_SETS};
-use crate::sim::api::{DeleteOptions, Part, Store, Target, control, create, delete};
+use crate::sim::api::{DeleteOptions, Store, Target, control, create, delete};
 use crate::sim::clock::letter;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -129,7 +129,7 @@ fn add_set(store: &Store, deployment: &Value, sets: &[Set], hash: &str) {
         },
         "spec": { "replicas": 0, "selector": selector, "template": template },
     });
-    let target = Target { resource: &REPLICA_SETS, namespace, name: "", part: Part::Main, dry_run: false };
+    let target = Target::own(&REPLICA_SETS, namespace, "");
     if let Err(refused) = create(store, target, set) {
         tracing::warn!(name, code = refused.code, "the embedded cluster cannot create a ReplicaSet");
         return;
@@ -158,13 +158,7 @@ fn forget_old(store: &Store, deployment: &Value, old: &[&Set]) {
 }
 
 fn remove(store: &Store, set: &Value) {
-    let target = Target {
-        resource: &REPLICA_SETS,
-        namespace: namespace_of(set),
-        name: name_of(set),
-        part: Part::Main,
-        dry_run: false,
-    };
+    let target = Target::own(&REPLICA_SETS, namespace_of(set), name_of(set));
     // A set that is already gone needs nothing more.
     let _ = delete(store, target, &DeleteOptions::default());
 }

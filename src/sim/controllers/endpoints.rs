@@ -3,7 +3,7 @@
 use super::owner::{is_true, namespace_of, owner_of, reference};
 use crate::model::{name_of, uid_of};
 use crate::sim::api::resources::{ENDPOINT_SLICES, PODS, SERVICES};
-use crate::sim::api::{DeleteOptions, Part, Selection, Store, Target, control, create, delete};
+use crate::sim::api::{DeleteOptions, Selection, Store, Target, control, create, delete};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -109,5 +109,5 @@ fn add(store: &Store, service: &Value, endpoints: &Value, ports: &Value) {
 }
 
 fn target<'a>(object: &'a Value, name: &'a str) -> Target<'a> {
-    Target { resource: &ENDPOINT_SLICES, namespace: namespace_of(object), name, part: Part::Main, dry_run: false }
+    Target::own(&ENDPOINT_SLICES, namespace_of(object), name)
 }

@@ -4,7 +4,7 @@ use super::endpoints::services_of;
 use super::owner::{is_true, namespace_of, set_condition};
 use crate::model::{Slot, label_of, name_of, uid_of};
 use crate::sim::api::resources::PODS;
-use crate::sim::api::{DeleteOptions, Part, Store, Target, control, delete};
+use crate::sim::api::{DeleteOptions, Store, Target, control, delete};
 use crate::sim::seed;
 use crate::sim::wire::{LivePod, Traffic};
 use serde_json::{Value, json};
@@ -314,13 +314,7 @@ impl Node {
     }
 
     fn remove(&self, pod: &Value) {
-        let target = Target {
-            resource: &PODS,
-            namespace: namespace_of(pod),
-            name: name_of(pod),
-            part: Part::Main,
-            dry_run: false,
-        };
+        let target = Target::own(&PODS, namespace_of(pod), name_of(pod));
         let options = DeleteOptions { uid: Some(uid_of(pod).to_owned()), grace: Some(0), ..DeleteOptions::default() };
         // A pod that somebody else has removed meanwhile needs nothing more.
         let _ = delete(&self.store, target, &options);

@@ -4,7 +4,7 @@ use super::deployment::ready;
 use super::owner::{is_true, namespace_of, owner_of, reference};
 use crate::model::{name_of, uid_of};
 use crate::sim::api::resources::{PODS, REPLICA_SETS};
-use crate::sim::api::{DeleteOptions, Part, Store, Target, control, create, delete};
+use crate::sim::api::{DeleteOptions, Store, Target, control, create, delete};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -49,15 +49,14 @@ fn add(store: &Store, set: &Value) {
     metadata["generateName"] = json!(format!("{}-", name_of(set)));
     metadata["ownerReferences"] = json!([reference("apps/v1", "ReplicaSet", set)]);
     let pod = json!({ "metadata": metadata, "spec": template["spec"] });
-    let target = Target { resource: &PODS, namespace: namespace_of(set), name: "", part: Part::Main, dry_run: false };
+    let target = Target::own(&PODS, namespace_of(set), "");
     if let Err(refused) = create(store, target, pod) {
         tracing::warn!(set = name_of(set), code = refused.code, "the embedded cluster cannot create a pod");
     }
 }
 
 fn remove(store: &Store, pod: &Value) {
-    let target =
-        Target { resource: &PODS, namespace: namespace_of(pod), name: name_of(pod), part: Part::Main, dry_run: false };
+    let target = Target::own(&PODS, namespace_of(pod), name_of(pod));
     // A pod that is already gone needs nothing more.
     let _ = delete(store, target, &DeleteOptions::default());
 }

@@ -1,5 +1,6 @@
 //! The embedded cluster as the real client sees it.
 
+mod clients;
 mod objects;
 mod patches;
 mod served;

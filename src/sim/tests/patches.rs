@@ -134,14 +134,54 @@ async fn a_strategic_patch_merges_by_key_for_built_ins_and_is_refused_for_custom
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_side_apply_creates_and_then_merges() {
+async fn server_side_apply_creates_merges_and_removes_what_its_manager_no_longer_applies() {
     let rig = rig();
-    let params = PatchParams::apply("test").force();
-    let first = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"a": "1"}});
-    rig.api("ConfigMap").patch("applied", &params, &Patch::Apply(&first)).await.unwrap();
-    let second = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"b": "2"}});
-    let merged = rig.api("ConfigMap").patch("applied", &params, &Patch::Apply(&second)).await.unwrap();
-    assert_eq!(merged.data["data"], json!({"a": "1", "b": "2"}));
+    let apply = async |manager: &str, data: Value| {
+        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": data});
+        rig.api("ConfigMap").patch("applied", &PatchParams::apply(manager), &Patch::Apply(&config)).await
+    };
+    apply("one", json!({"a": "1", "b": "1"})).await.unwrap();
+    assert_eq!(apply("two", json!({"c": "1"})).await.unwrap().data["data"], json!({"a": "1", "b": "1", "c": "1"}));
+    let status = refusal(apply("two", json!({"a": "2"})).await);
+    assert_eq!(
+        (status.code, status.message.as_str()),
+        (409, "Apply failed with 1 conflict: conflict with \"one\": .data.a")
+    );
+    assert_eq!(apply("one", json!({"b": "1"})).await.unwrap().data["data"], json!({"b": "1", "c": "1"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_write_names_its_manager_and_pods_stay_without_a_record() {
+    let rig = rig();
+    let managers = |object: &Value| -> Vec<String> {
+        let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
+        entries.map(|e| format!("{} {} {}", e["manager"], e["operation"], e["subresource"]).replace('"', "")).collect()
+    };
+    rig.api("Deployment")
+        .patch_scale(
+            "trackx",
+            &PatchParams { field_manager: Some("scaler".into()), ..Default::default() },
+            &Patch::Merge(json!({"spec": {"replicas": 5}})),
+        )
+        .await
+        .unwrap();
+    let labels = json!({"metadata": {"labels": {"tier": "front"}}});
+    rig.api("Deployment")
+        .patch(
+            "trackx",
+            &PatchParams { field_manager: Some("hand".into()), ..Default::default() },
+            &Patch::Merge(labels),
+        )
+        .await
+        .unwrap();
+    super::pass(10).await;
+    let found = managers(&rig.get("Deployment", "trackx").await);
+    for entry in
+        ["setup Update null", "scaler Update scale", "hand Update null", "kube-controller-manager Update status"]
+    {
+        assert!(found.iter().any(|have| have == entry), "{entry} in {found:?}");
+    }
+    assert!(rig.pods("a").await.iter().all(|pod| managers(pod).is_empty()));
 }
 
 #[tokio::test(start_paused = true)]
