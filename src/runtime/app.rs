@@ -145,6 +145,7 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
+                Ask::Plan(name) => self.engine.give(Event::Plan(name)),
                 Ask::Copy(text) => self.painter.send(super::clipboard::copy(&text)),
                 Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),

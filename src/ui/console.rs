@@ -46,6 +46,8 @@ pub enum Ask {
         /// Identifies what was shown when it was confirmed; `None` for what needs no preview.
         mark: Option<String>,
     },
+    /// Open this one of several plans.
+    Plan(String),
     /// Leave.
     Quit,
     /// Draw every cell again.
@@ -343,6 +345,9 @@ impl Ui {
             Action::Theme => self.next_theme(now_ms),
             Action::Copy => return self.copy(now_ms, shown),
             Action::Open => {
+                if let Some(plan) = self.places.chosen_plan(shown) {
+                    return vec![Ask::Plan(plan)];
+                }
                 let opened = self.places.open_selected(shown);
                 self.say_missing(now_ms, opened);
             }
