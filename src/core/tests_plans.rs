@@ -45,6 +45,8 @@ fn shared() -> Bed {
         });
         bed.put(ResourceKind::Pod, pod);
     }
+    // The controllers see what was changed.
+    bed.pass(1);
     bed
 }
 

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::routing::{SLOT_LABEL, VERSION_LABEL};
 use serde_json::Value;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The label by which the Deployment controller tells its ReplicaSets and their pods apart.
@@ -78,6 +78,10 @@ pub struct PodView {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pods {
     listed: BTreeMap<String, PodView>,
+    /// Those of them that may be of any slot: with a slot label, or with nothing that says which Deployment they are of.
+    candidates: BTreeSet<String>,
+    /// All others that a Deployment controls, by that: of ten thousand pods only these few are looked at for a slot.
+    by_deployment: BTreeMap<String, BTreeSet<String>>,
     /// The last look of pods that have gone, and their order.
     gone: BTreeMap<String, PodView>,
     order: VecDeque<String>,
@@ -103,12 +107,46 @@ impl Pods {
         if self.listed.get(&view.name) == Some(&view) {
             return false;
         }
+        self.unfile(&view.name);
+        match &view.controller {
+            Controller::Deployment(deployment) if view.slot.is_none() => {
+                self.by_deployment.entry(deployment.clone()).or_default().insert(view.name.clone());
+            }
+            Controller::Other if view.slot.is_none() => {}
+            _ => {
+                self.candidates.insert(view.name.clone());
+            }
+        }
         self.listed.insert(view.name.clone(), view);
         true
     }
 
+    /// Takes a pod out of where it is found by its slot.
+    fn unfile(&mut self, name: &str) {
+        self.candidates.remove(name);
+        if let Some(PodView { controller: Controller::Deployment(deployment), .. }) = self.listed.get(name)
+            && let Some(of_deployment) = self.by_deployment.get_mut(deployment)
+        {
+            of_deployment.remove(name);
+            if of_deployment.is_empty() {
+                let deployment = deployment.clone();
+                self.by_deployment.remove(&deployment);
+            }
+        }
+    }
+
+    /// Returns the pods that may be of a Deployment's slot, by name.
+    fn near(&self, deployment: &str) -> Vec<&PodView> {
+        let plain = self.by_deployment.get(deployment).into_iter().flatten();
+        let mut found: Vec<&PodView> =
+            self.candidates.iter().chain(plain).filter_map(|name| self.listed.get(name)).collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
     /// Takes in that a pod has gone.
     pub fn remove(&mut self, name: &str) {
+        self.unfile(name);
         let Some(view) = self.listed.remove(name) else { return };
         if self.gone.insert(name.to_owned(), view).is_none() {
             self.order.push_back(name.to_owned());
@@ -150,7 +188,8 @@ impl World {
     /// slot that served before the product came gets the label with its next version, because any earlier change of the
     /// template would restart its pods.
     pub fn pods<'a>(&'a self, component: &'a Component, slot: Slot) -> impl Iterator<Item = &'a PodView> {
-        self.pods.listed.values().filter(move |pod| self.kin_in(component, slot, pod) != Kin::Foreign)
+        let near = self.pods.near(&component.pair(slot).deployment);
+        near.into_iter().filter(move |pod| self.kin_in(component, slot, pod) != Kin::Foreign)
     }
 
     /// Returns a pod by name.

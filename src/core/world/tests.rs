@@ -187,3 +187,24 @@ fn a_deployments_own_label_names_the_version_where_its_template_does_not() {
     assert_eq!(read(one, two).running(), Some("2"));
     assert_eq!(read(json!({}), json!({})).running(), None);
 }
+
+#[test]
+fn a_pod_whose_labels_or_controller_change_is_found_where_it_is_now() {
+    let mut world = learned(&neighbours());
+    let shop = |labels: Value| owned("shop-7d9f-aaaaa", "ReplicaSet", "shop-7d9f", labels);
+    let let_go = pod("shop-7d9f-aaaaa", json!({ "app": "shop" }));
+    let others = owned("shop-7d9f-aaaaa", "ReplicaSet", "bill-7d9f", json!({ "app": "bill" }));
+    for ((kind, object), a, b) in [
+        (shop(json!({ "app": "shop" })), 1, 0),
+        (shop(json!({ "app": "shop", SLOT: "b" })), 0, 1),
+        (let_go, 1, 0),
+        (others, 0, 0),
+        (shop(json!({ "app": "shop", SLOT: "a" })), 1, 0),
+        (shop(json!({ "app": "shop" })), 1, 0),
+    ] {
+        world.learn(kind, &object);
+        assert_eq!((names(&world, Slot::A).len(), names(&world, Slot::B).len()), (a, b), "{object}");
+    }
+    world.learn_all(ResourceKind::Pod, &[]);
+    assert_eq!(names(&world, Slot::A), [] as [&str; 0]);
+}
