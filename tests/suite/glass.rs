@@ -84,7 +84,7 @@ async fn done() -> Demo {
         (Command::Finish, Some("trackx")),
     ];
     for (command, word) in orders {
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_secs(10)).await;
         let answers = Answers { yes: word.map(str::to_owned), take: Some("test".into()) };
         carry_out(&mut engine, command, &answers, &CancellationToken::new(), &mut Vec::new()).await.unwrap();
     }
