@@ -187,7 +187,8 @@ pub struct GateSpec {
     /// The quantile of a latency gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantile: Option<f64>,
-    /// The expression of a promql gate; `$new` and `$old` stand for the slots.
+    /// The expression of a promql gate; `$new` and `$old` stand for the slots, `$newPods` and `$oldPods` for what the names
+    /// of their pods match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
 }

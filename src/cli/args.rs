@@ -358,6 +358,9 @@ pub struct RollbackArgs {
     /// The team's own HTTPRoute; the only marked one when absent.
     #[arg(long, value_name = "NAME", requires = "break_glass")]
     pub route: Option<String>,
+    /// The phrase that would be typed to send everybody to an old version that is retired.
+    #[arg(long, value_name = "PHRASE", requires = "break_glass")]
+    pub phrase: Option<String>,
 }
 
 /// What `hold` takes.

@@ -6,8 +6,8 @@ use super::args::{
 };
 use super::code::{self, Code, Failure};
 use super::{
-    Answers, Demo, break_glass, carry_out, doctor, export, init, keymap, machine, manifests, open, pages, serve,
-    status, theme,
+    Answers, Demo, Glass, ask_on_terminal, break_glass, carry_out, doctor, export, init, keymap, machine, manifests,
+    open, pages, serve, status, theme,
 };
 use crate::api::Commit;
 use crate::config::{self, Settings, Wanted};
@@ -143,7 +143,9 @@ async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Resul
         Some(Verb::Hold(ReasonArgs { reason })) => act(&settings, Command::Hold { reason }, Answers::default()).await,
         Some(Verb::Rollback(args)) if args.break_glass => {
             let (read, drive) = open::clients(&settings).await?;
-            let said = break_glass(&read, &drive, args.route.as_deref(), &mut io::stderr()).await?;
+            let (route, phrase) = (args.route.as_deref(), args.phrase.as_deref());
+            let glass = Glass { route, phrase, ask: &ask_on_terminal };
+            let said = break_glass(&read, &drive, glass, &mut io::stderr()).await?;
             print(&format!("{said}\n")).map(|()| Code::Ok)
         }
         Some(Verb::Rollback(RollbackArgs { reason, .. })) => {

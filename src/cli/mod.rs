@@ -28,7 +28,7 @@ pub use demo::{Demo, scenario};
 pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
 pub use edge::main;
 pub use export::export;
-pub use glass::break_glass;
+pub use glass::{Glass, ask_on_terminal, break_glass};
 pub use init::{init, stream};
 pub use status::text;
 pub use verb::{Answers, carry_out};

@@ -88,6 +88,8 @@ pub struct MetricsRequest {
     pub source: MetricsSource,
     /// The namespace of the pods.
     pub namespace: String,
+    /// Deployments of other plans in the namespace, whose pods are not asked for.
+    pub strangers: Vec<String>,
     /// Gates to evaluate; empty while no wave is live.
     pub gates: Vec<GateQuery>,
 }

@@ -46,6 +46,8 @@ pub enum Event {
         /// The mark of the preview it was confirmed on; `None` skips the comparison (hold).
         mark: Option<String>,
     },
+    /// A person has chosen this one of several plans.
+    Plan(String),
     /// The answers to a question for rights of ours.
     Rights(Vec<super::Allowed>),
     /// The answer to a survey of ours.

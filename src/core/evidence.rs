@@ -3,12 +3,13 @@
 mod counted;
 mod coverage;
 mod curves;
+mod kin;
 
 pub use counted::Counted;
 pub use coverage::{Coverage, FamilySeen};
+pub use kin::on_metrics;
 
 use super::track::Track;
-use super::world::World;
 use crate::model::{Batch, CustomerId, Family, RawSeries, Reading, Series, Slot, Span, StreamKind, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -64,6 +65,8 @@ struct PodEvidence {
     up: Option<Track>,
     /// When its youngest container started, as the API server says; its counters were zero then.
     born: Option<i64>,
+    /// Whether it is known to be a pod of this plan.
+    is_ours: bool,
 }
 
 /// Which requests are meant.
@@ -119,15 +122,6 @@ impl Evidence {
         }
         self.pods.retain(|_, pod| pod.scrapes.back().is_some_and(|at| *at > horizon));
         self.plot();
-    }
-
-    /// Takes in when the pods' containers started; a pod that has gone keeps what was known of it.
-    pub fn note_starts(&mut self, world: &World) {
-        for ((_, name), pod) in &mut self.pods {
-            if let Some(started) = world.pod(name).and_then(|pod| pod.started) {
-                pod.born = Some(started.as_millisecond());
-            }
-        }
     }
 
     fn take_family(&mut self, family: Family, series: &[RawSeries]) {

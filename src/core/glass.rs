@@ -13,9 +13,28 @@ pub enum Stop {
     Retired {
         /// The version that has to be started again first.
         version: String,
+        /// What a person may do all the same; `None` where the route does not say which backend is which.
+        way: Option<Way>,
     },
     /// It cannot be brought back; why, and what to do.
     Impossible(String),
+}
+
+/// Which backend gets everybody, and which one nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The Service of the old version.
+    pub old: String,
+    /// The Service that serves now.
+    pub new: String,
+}
+
+/// What a person has to know before he sends anybody to a version that was retired.
+pub const WARNING: &str = "a console may be scaling the old version down now; if so customers get errors. Who can patch deployments should take over and roll back instead";
+
+/// Returns what must be typed to send everybody to a retired version all the same.
+pub fn phrase(version: &str) -> String {
+    format!("override {version}")
 }
 
 /// Finds the base route: the named one, or the only one that carries an undo and belongs to no other.
@@ -49,14 +68,32 @@ pub fn managed<'a>(routes: &'a [Value], base: &str) -> Vec<&'a Value> {
 /// # Errors
 /// Says why the route must not be written.
 pub fn way_back(route: &Value) -> Result<Vec<Value>, Stop> {
-    let name = name_of(route);
-    let (old, new) = match Undo::parse(route) {
-        Some(Ok(Undo::Live { old, new, .. })) => (old.name, new.name),
-        Some(Ok(Undo::Retired { version })) => return Err(Stop::Retired { version }),
-        Some(Err(why)) => return Err(Stop::Impossible(why)),
-        None => return Err(Stop::Impossible(format!("HTTPRoute {name} does not say how it is brought back"))),
-    };
-    let edit = Edit::Weights { rules: Rules::All, old: &old, new: &new, to: Side::Old };
+    match Undo::parse(route) {
+        Some(Ok(Undo::Live { old, new, .. })) => send_back(route, &old.name, &new.name),
+        Some(Ok(Undo::Retired { version, backends })) => {
+            let way = backends.map(|(old, new)| Way { old: old.name, new: new.name });
+            Err(Stop::Retired { version, way })
+        }
+        Some(Err(why)) => Err(Stop::Impossible(why)),
+        None => Err(Stop::Impossible(format!("HTTPRoute {} does not say how it is brought back", name_of(route)))),
+    }
+}
+
+/// Makes the same patch for a route whose old version is retired, after a person has typed the [`phrase`].
+///
+/// The mark stays: the next one who comes is warned again, and a console that drives finds a fence that is not its own.
+///
+/// # Errors
+/// Says why the route cannot be written.
+pub fn way_back_all_the_same(route: &Value, way: &Way) -> Result<Vec<Value>, Stop> {
+    match way_back(route) {
+        Err(Stop::Retired { .. }) => send_back(route, &way.old, &way.new),
+        other => other,
+    }
+}
+
+fn send_back(route: &Value, old: &str, new: &str) -> Result<Vec<Value>, Stop> {
+    let edit = Edit::Weights { rules: Rules::All, old, new, to: Side::Old };
     let fence = fence_of(route).map_or(Fence::First, Fence::At);
     patch(route, fence, &[edit]).map_err(|why| Stop::Impossible(why.to_string()))
 }
@@ -64,7 +101,7 @@ pub fn way_back(route: &Value) -> Result<Vec<Value>, Stop> {
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Retired { version } => {
+            Self::Retired { version, .. } => {
                 write!(f, "the old version is scaled down: start {version} again, then move customers to it")
             }
             Self::Impossible(why) => f.write_str(why),
@@ -109,9 +146,26 @@ mod tests {
 
     #[test]
     fn a_retired_version_gets_no_requests() {
-        let retired = route("shop", Some(&Undo::Retired { version: "1".into() }), (0, 100));
-        assert_eq!(way_back(&retired), Err(Stop::Retired { version: "1".into() }));
+        let retired = route("shop", Some(&Undo::retired("1", None)), (0, 100));
+        assert_eq!(way_back(&retired), Err(Stop::Retired { version: "1".into(), way: None }));
         assert!(matches!(way_back(&route("shop", None, (0, 100))), Err(Stop::Impossible(_))));
+    }
+
+    #[test]
+    fn a_retired_version_gets_everybody_when_a_person_overrides_it_however_often() {
+        let mut retired = route("shop", Some(&Undo::retired("1", Some(&live()))), (0, 100));
+        let Err(Stop::Retired { way: Some(way), .. }) = way_back(&retired) else { panic!() };
+        for fence in [4, 5] {
+            retired = apply(&retired, &way_back_all_the_same(&retired, &way).unwrap()).unwrap();
+            assert_eq!(retired["spec"]["rules"][0]["backendRefs"][0]["weight"], 100);
+            assert_eq!(retired["spec"]["rules"][0]["backendRefs"][1]["weight"], 0);
+            assert_eq!(fence_of(&retired), Some(fence));
+            assert!(matches!(way_back(&retired), Err(Stop::Retired { .. })), "the next one is warned again");
+        }
+        // A route that is not retired says itself where it goes.
+        let swapped = Way { old: "shop-b".into(), new: "shop-a".into() };
+        let live = route("shop", Some(&live()), (0, 100));
+        assert_eq!(way_back_all_the_same(&live, &swapped), way_back(&live));
     }
 
     #[test]

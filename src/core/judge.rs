@@ -1,10 +1,14 @@
 //! The gates of the release under way: what is asked, and what the answers mean.
 
 use super::scope::Scope;
-use super::{GateAnswer, GateQuery, GateRow, State, Verdict};
+use super::world::Kin;
+use super::{GateAnswer, GateQuery, GateRow, State, Verdict, World};
 use crate::gate;
-use crate::model::{Gate, GateKind, Phase, ResourceKind, Side, Span, Timestamp};
+use crate::model::{Component, Gate, GateKind, LabelledPoints, Phase, Reading, ResourceKind, Side, Span, Timestamp};
 use std::collections::BTreeMap;
+
+/// The answers to a gate's questions.
+type Answers = Vec<Reading<Vec<LabelledPoints>>>;
 
 /// The newest answers and since when each verdict has held.
 #[derive(Clone, Debug, Default)]
@@ -76,15 +80,25 @@ impl Gates {
             });
         }
         let pods = scope.world.pods(scope.component(), scope.slot(Side::New));
-        let starts = pods.filter_map(|pod| Some((pod.name.clone(), pod.started?))).collect();
-        Some(gate::judge(one, &answer.answers, &starts, not_before, state.server_now(now)))
+        let starts: gate::Starts = pods.filter_map(|pod| Some((pod.name.clone(), pod.started?))).collect();
+        let judge = |answers: &Answers| gate::judge(one, answers, &starts, not_before, state.server_now(now));
+        if matches!(one.kind, GateKind::Promql { .. }) {
+            return Some(judge(&answer.answers));
+        }
+        let of_pods = |is: &dyn Fn(Kin) -> bool| -> Answers {
+            let label = &scope.plan.metrics.names.label_pod;
+            let is_meant = |pod: &str| is(scope.world.kin(scope.component(), pod));
+            answer.answers.iter().map(|reading| gate::of_pods(reading, label, &is_meant)).collect()
+        };
+        let wide = judge(&of_pods(&|kin| kin != Kin::Foreign));
+        Some(gate::doubted(judge(&of_pods(&|kin| kin == Kin::Ours)), wide))
     }
 }
 
 /// Returns the range queries to ask now; none while no wave bakes.
 pub fn queries(state: &State, scope: &Scope<'_>) -> Vec<GateQuery> {
     let Some(not_before) = asked_since(scope) else { return Vec::new() };
-    let new = scope.slot(Side::New);
+    let (new, strangers) = (scope.slot(Side::New), strangers(&state.world, scope.component()));
     scope
         .plan
         .gates
@@ -92,11 +106,23 @@ pub fn queries(state: &State, scope: &Scope<'_>) -> Vec<GateQuery> {
         .filter(|one| !matches!(one.kind, GateKind::Restarts))
         .map(|one| GateQuery {
             gate: one.name.clone(),
-            queries: gate::queries(one, &scope.plan.metrics, &state.setup.namespace, new),
+            queries: gate::queries(
+                one,
+                &scope.plan.metrics,
+                &state.setup.namespace,
+                scope.component(),
+                &strangers,
+                new,
+            ),
             window: one.window,
             not_before,
         })
         .collect()
+}
+
+/// Names the Deployments of other plans in the namespace; their pods carry the same slot labels as ours.
+pub fn strangers(world: &World, component: &Component) -> Vec<String> {
+    world.strangers(component).into_iter().map(str::to_owned).collect()
 }
 
 /// Returns since when the gates look: the moment the wave was verified.

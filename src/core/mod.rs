@@ -51,6 +51,8 @@ mod tests_life;
 #[cfg(test)]
 mod tests_metrics;
 #[cfg(test)]
+mod tests_plans;
+#[cfg(test)]
 mod tests_protocol;
 #[cfg(test)]
 mod tests_settle;
@@ -79,6 +81,6 @@ pub use survey::{
 };
 pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    PlanRow, Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::World;

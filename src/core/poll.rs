@@ -23,7 +23,12 @@ pub fn wants(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
         return;
     }
     let gates = state.scope().map_or_else(Vec::new, |scope| super::judge::queries(state, &scope));
-    let request = MetricsRequest { source: plan.metrics.clone(), namespace: state.setup.namespace.clone(), gates };
+    let request = MetricsRequest {
+        source: plan.metrics.clone(),
+        namespace: state.setup.namespace.clone(),
+        strangers: super::judge::strangers(&state.world, &plan.component),
+        gates,
+    };
     if state.polled.as_ref() != Some(&request) {
         state.polled = Some(request.clone());
         effects.push(Effect::Poll(Box::new(request)));

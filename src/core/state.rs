@@ -408,15 +408,14 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Kube(kube) => state.world.observe(now, &kube),
         Event::Wrote { id, outcome } => super::task::on_wrote(state, now, id, outcome, &mut effects),
         Event::ReadDone { id, result } => super::task::on_read(state, now, id, result, &mut effects),
-        Event::Metrics(batch) => {
-            let interval = state.plan.as_ref().and_then(|plan| plan.metrics.interval);
-            state.evidence.take(&batch, interval);
-            state.evidence.note_starts(&state.world);
-        }
+        Event::Metrics(batch) => super::evidence::on_metrics(state, batch),
         Event::Gates { at, answers } => state.gates.take(at, answers),
         Event::Identity(identity) => state.identity = identity,
         Event::ServerTime(skew) => state.skew = Some(skew),
         Event::Command { command, mark } => super::order::on_command(state, now, &command, mark.as_deref()),
+        // One that is open stays: what was asked and shown is of it.
+        Event::Plan(name) if state.plan_name().is_none() => state.setup.plan = Some(name),
+        Event::Plan(_) => {}
         Event::Rights(answers) => state.rights.take(answers),
         Event::Survey(survey) => state.surveys.take(now, *survey),
         Event::SurveyWanted(within) => state.surveys.want(within),

@@ -107,6 +107,8 @@ pub struct Bed {
     /// What nobody may do, as `kubectl auth can-i` takes it.
     pub denied: Vec<String>,
     surveyed: Vec<usize>,
+    /// Open work on pods that are not the shop's: the pod, its slot label, and how much.
+    pub strangers: Vec<(&'static str, Slot, f64)>,
 }
 
 impl Bed {
@@ -139,6 +141,7 @@ impl Bed {
             scalers: (Vec::new(), Vec::new()),
             denied: Vec::new(),
             surveyed: Vec::new(),
+            strangers: Vec::new(),
         };
         for (kind, object) in seed::objects() {
             bed.put(kind, object);

@@ -83,7 +83,31 @@ fn o_while_the_old_version_may_be_scaled_down_no_route_is_brought_back_to_it() {
     let routes = [vec!["shop".to_owned()], managed(&bed)].concat();
     for route in routes {
         let stop = glass::way_back(bed.get(ResourceKind::HTTPRoute, &route)).unwrap_err();
-        assert_eq!(stop, Stop::Retired { version: "1".into() }, "{route}");
+        let way = glass::Way { old: "shop-a".into(), new: "shop-b".into() };
+        assert_eq!(stop, Stop::Retired { version: "1".into(), way: Some(way) }, "{route}");
     }
     assert!(bed.late.iter().any(|w| matches!(w.verb, Verb::Patch(_)) && scales(w, 0)));
+}
+
+#[test]
+fn who_overrides_a_retired_version_stops_the_console_that_retires_it() {
+    let (mut bed, desk) = promoted();
+    // The scale-down is on its way, and nobody knows whether it lands.
+    fate(&mut bed, desk, Fate::Late, |w| scales(w, 0));
+    bed.order(desk, Command::Finish);
+    bed.pass(4);
+    let routes = [vec!["shop".to_owned()], managed(&bed)].concat();
+    for route in &routes {
+        let live = bed.get(ResourceKind::HTTPRoute, route);
+        let Err(Stop::Retired { way: Some(way), .. }) = glass::way_back(live) else { panic!("{route}") };
+        let ops = glass::way_back_all_the_same(live, &way).unwrap();
+        bed.meddle(ResourceKind::HTTPRoute, route, Value::Array(ops));
+    }
+    assert_eq!(bed.slot_of("acme"), Some(Slot::A));
+    let applied = bed.applied.len();
+    bed.pass(30);
+    let forward: Vec<_> = bed.applied[applied..].iter().filter(|w| is_forward(w) && is_route(w)).collect();
+    assert!(forward.is_empty(), "{forward:?}");
+    assert_eq!(bed.slot_of("acme"), Some(Slot::A));
+    assert_eq!(bed.release()["status"]["blocked"]["kind"], "drifted");
 }

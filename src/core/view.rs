@@ -62,6 +62,8 @@ pub struct View {
     pub advice: Advice,
     /// What a rollback would do now, a sentence; empty when there is nothing to roll back.
     pub way_out: String,
+    /// The plans to choose from; empty once one is taken.
+    pub plans: Vec<PlanRow>,
     /// Releases that could be started, newest first.
     pub proposed: Vec<ReleaseRow>,
     /// Findings of the preflight of the last start.
@@ -441,4 +443,17 @@ pub struct NoticeRow {
     pub tone: Option<super::Tone>,
     /// The text.
     pub text: String,
+}
+
+/// A plan that can be opened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PlanRow {
+    /// Its name.
+    pub name: String,
+    /// Its environment, as the header shows it; empty when its spec cannot be read.
+    pub environment: String,
+    /// The base route that it releases by.
+    pub route: String,
+    /// The release that is under way, and its phase; empty without one.
+    pub release: String,
 }

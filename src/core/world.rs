@@ -1,12 +1,17 @@
 //! What has been observed of the cluster, and when.
 
+mod pods;
+
+pub use pods::{Kin, PodView};
+
 use super::{Change, KubeEvent};
 use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, RolloutPlanStatus, check_plan};
 use crate::model::{
-    Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, Slot, Timestamp, name_of,
-    parse_customers, resource_version, selects, uid_of,
+    Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, SERVICE_LABEL, Slot,
+    Timestamp, label_of, name_of, parse_customers, ready_in, resource_version, uid_of,
 };
-use crate::routing::{SLOT_LABEL, VERSION_LABEL};
+use crate::routing::VERSION_LABEL;
+use pods::Pods;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct World {
     objects: BTreeMap<ResourceKind, BTreeMap<String, Value>>,
-    pods: BTreeMap<String, PodView>,
+    pods: Pods,
     sources: BTreeMap<ResourceKind, SourceState>,
     customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
     revisions: BTreeMap<ResourceKind, u64>,
-    killed: BTreeSet<String>,
 }
 
 /// When a source was last heard.
@@ -54,35 +58,6 @@ pub struct ReleaseRead {
     pub has_status: bool,
     /// Whether its journal is one chain; computed here once per object, not per frame.
     pub is_chained: bool,
-}
-
-/// A pod, reduced to what decisions need.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PodView {
-    /// Its name.
-    pub name: String,
-    /// Its slot, from the label; `None` when it has none.
-    pub slot: Option<Slot>,
-    /// All of its labels, kept only where no label names the slot: then the Deployments' selectors decide.
-    pub labels: Option<Value>,
-    /// Its version, from the label.
-    pub version: String,
-    /// Whether it is Ready.
-    pub ready: bool,
-    /// Whether it is being deleted.
-    pub deleting: bool,
-    /// Whether a container runs now; one that has not started, or waits to be restarted, holds nothing.
-    pub running: bool,
-    /// Whether all of its containers have terminated: nothing can be open in it.
-    pub terminated: bool,
-    /// Whether a container ended by SIGKILL.
-    pub killed: bool,
-    /// Container restarts.
-    pub restarts: u64,
-    /// What a waiting container says, such as `ImagePullBackOff`.
-    pub waiting: Option<String>,
-    /// When the youngest of its running containers started; its counters began at zero then, or later.
-    pub started: Option<Timestamp>,
 }
 
 /// A Deployment, reduced to what decisions need.
@@ -153,7 +128,7 @@ impl World {
         };
         let before = count(self);
         if kind == ResourceKind::Pod {
-            self.pods.retain(|name, _| keep.contains(name.as_str()));
+            self.pods.retain(|name| keep.contains(name));
         } else if let Some(known) = self.objects.get_mut(&kind) {
             known.retain(|name, _| keep.contains(name.as_str()));
         }
@@ -174,13 +149,8 @@ impl World {
     fn upsert(&mut self, kind: ResourceKind, object: &Value) {
         let name = name_of(object).to_owned();
         if kind == ResourceKind::Pod {
-            let view = pod_view(object);
-            if view.killed && view.deleting {
-                self.killed.insert(uid_of(object).to_owned());
-            }
-            if self.pods.get(&name) != Some(&view) {
+            if self.pods.upsert(object) {
                 *self.revisions.entry(kind).or_default() += 1;
-                self.pods.insert(name, view);
             }
             return;
         }
@@ -234,11 +204,6 @@ impl World {
     /// Returns a number that changes whenever an object of this kind does.
     pub fn revision(&self, kind: ResourceKind) -> u64 {
         self.revisions.get(&kind).copied().unwrap_or(0)
-    }
-
-    /// Returns how many pods were seen to end by SIGKILL while they were being deleted: each had work in flight.
-    pub fn cut(&self) -> u32 {
-        u32::try_from(self.killed.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns the state of a source.
@@ -307,30 +272,6 @@ impl World {
         }
     }
 
-    /// Returns the pods of a slot: those whose label names it, and those without any such label which the selector of the
-    /// slot's Deployment selects and no other Deployment's does.
-    ///
-    /// The second kind is the slot that served before the product came: its pods get the label with their next version,
-    /// because any earlier change of the template would restart them.
-    pub fn pods(&self, component: &Component, slot: Slot) -> impl Iterator<Item = &PodView> {
-        let own = component.pair(slot).deployment.clone();
-        self.pods.values().filter(move |pod| match &pod.labels {
-            None => pod.slot == Some(slot),
-            Some(labels) => self.is_only_selected_by(&own, labels),
-        })
-    }
-
-    fn is_only_selected_by(&self, deployment: &str, labels: &Value) -> bool {
-        let takes = |object: &Value| selects(&object["spec"]["selector"], labels);
-        self.get(ResourceKind::Deployment, deployment).is_some_and(takes)
-            && self.all(ResourceKind::Deployment).all(|other| name_of(other) == deployment || !takes(other))
-    }
-
-    /// Returns a pod by name.
-    pub fn pod(&self, name: &str) -> Option<&PodView> {
-        self.pods.get(name)
-    }
-
     /// Reads the Deployment of a slot.
     pub fn deployment(&self, component: &Component, slot: Slot) -> Option<DeploymentView> {
         self.get(ResourceKind::Deployment, &component.pair(slot).deployment).map(deployment_view)
@@ -339,10 +280,9 @@ impl World {
     /// Counts the ready endpoints of a Service over all of its slices.
     pub fn ready_endpoints(&self, service: &str) -> usize {
         self.all(ResourceKind::EndpointSlice)
-            .filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str() == Some(service))
-            .flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten())
-            .filter(|endpoint| endpoint["conditions"]["ready"].as_bool() == Some(true))
-            .count()
+            .filter(|slice| label_of(slice, SERVICE_LABEL) == Some(service))
+            .map(ready_in)
+            .sum()
     }
 }
 
@@ -412,30 +352,6 @@ fn is_older(object: &Value, known: &Value) -> bool {
     }
 }
 
-fn pod_view(pod: &Value) -> PodView {
-    let statuses: Vec<&Value> = pod["status"]["containerStatuses"].as_array().into_iter().flatten().collect();
-    let condition = |kind: &str| {
-        pod["status"]["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == kind && c["status"] == "True")
-    };
-    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
-    let slot = crate::model::label_of(pod, SLOT_LABEL);
-    PodView {
-        name: name_of(pod).to_owned(),
-        slot: slot.and_then(Slot::parse),
-        labels: slot.is_none().then(|| pod["metadata"]["labels"].clone()),
-        version: crate::model::label_of(pod, VERSION_LABEL).unwrap_or_default().to_owned(),
-        ready: condition("Ready"),
-        deleting: pod["metadata"]["deletionTimestamp"].is_string(),
-        running: statuses.iter().any(|s| s["state"]["running"].is_object()),
-        terminated: matches!(phase, "Succeeded" | "Failed")
-            || (!statuses.is_empty() && statuses.iter().all(|s| s["state"]["terminated"].is_object())),
-        killed: statuses.iter().any(|s| s["state"]["terminated"]["exitCode"].as_i64() == Some(137)),
-        restarts: statuses.iter().filter_map(|s| s["restartCount"].as_u64()).sum(),
-        waiting: statuses.iter().find_map(|s| s["state"]["waiting"]["reason"].as_str()).map(str::to_owned),
-        started: statuses.iter().filter_map(|s| s["state"]["running"]["startedAt"].as_str()?.parse().ok()).max(),
-    }
-}
-
 fn deployment_view(object: &Value) -> DeploymentView {
     let (spec, status) = (&object["spec"], &object["status"]);
     let count = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
@@ -452,7 +368,7 @@ fn deployment_view(object: &Value) -> DeploymentView {
         ready: count(&status["readyReplicas"]),
         settled: seen && complete && count(&status["replicas"]) == replicas,
         version: spec["template"]["metadata"]["labels"][VERSION_LABEL].as_str().map(str::to_owned),
-        label: crate::model::label_of(object, VERSION_LABEL).map(str::to_owned),
+        label: label_of(object, VERSION_LABEL).map(str::to_owned),
         images: containers
             .into_iter()
             .flatten()

@@ -9,7 +9,9 @@
 
 mod counters;
 mod judge;
+mod pods;
 mod queries;
 
 pub use judge::{Judged, Starts, Verdict, judge, judge_restarts};
-pub use queries::{queries, step};
+pub use pods::{doubted, of_pods};
+pub use queries::{queries, step, without_pods_of};

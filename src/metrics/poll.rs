@@ -1,6 +1,6 @@
 //! Asking the metrics source again and again.
 
-use super::profile;
+use super::profile::{self, Whose};
 use super::source::{Prometheus, Question, Range};
 use crate::cluster::Clock;
 use crate::core::{Event, GateAnswer, GateQuery, MetricsRequest};
@@ -58,8 +58,9 @@ impl Poller {
     /// [`Event::Metrics`], and [`Event::Gates`] when there are gates.
     pub async fn poll(&mut self, now: Timestamp) -> Vec<Event> {
         let window = self.window();
-        let MetricsRequest { source, namespace, gates } = &self.request;
-        let mut queries = Family::ALL.map(|family| profile::query(family, source, namespace, window)).to_vec();
+        let MetricsRequest { source, namespace, strangers, gates } = &self.request;
+        let whose = Whose { namespace, strangers };
+        let mut queries = Family::ALL.map(|family| profile::query(family, source, whose, window)).to_vec();
         if !gates.is_empty() {
             queries.push(SOURCE_TIME.to_owned());
         }

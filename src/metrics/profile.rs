@@ -1,17 +1,29 @@
 //! The queries of the metric families and what their series mean.
 
+use crate::gate::without_pods_of;
 use crate::model::{CustomerId, Family, LabelledPoints, MetricsSource, RawSeries, Slot, StreamKind};
 use std::time::Duration;
+
+/// The pods that are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Whose<'a> {
+    /// Their namespace.
+    pub namespace: &'a str,
+    /// Deployments in it whose pods are not meant.
+    pub strangers: &'a [String],
+}
 
 /// Returns the query of a family.
 ///
 /// A range selector in an instant query returns the samples as they were scraped, with the times of the scrapes;
 /// evaluated values would carry the time of the evaluation, and a dead target would look alive for five minutes.
-pub(super) fn query(family: Family, source: &MetricsSource, namespace: &str, window: Duration) -> String {
+pub(super) fn query(family: Family, source: &MetricsSource, whose: Whose<'_>, window: Duration) -> String {
     let names = &source.names;
-    let namespace = namespace.replace('\\', "\\\\").replace('"', "\\\"");
-    let selected =
-        |metric: &str| format!("{metric}{{{}=\"{namespace}\"}}[{}s]", names.label_namespace, window.as_secs());
+    let namespace = whose.namespace.replace('\\', "\\\\").replace('"', "\\\"");
+    let strangers = without_pods_of(whose.strangers, &names.label_pod);
+    let selected = |metric: &str| {
+        format!("{metric}{{{}=\"{namespace}\"{strangers}}}[{}s]", names.label_namespace, window.as_secs())
+    };
     match family {
         Family::Started => selected(&names.started),
         Family::Finished => selected(&names.finished),
@@ -65,11 +77,14 @@ mod tests {
     #[test]
     fn each_family_asks_for_raw_samples_of_the_namespace() {
         let source = source(MetricsEndpoint::None);
-        let ask = |family| query(family, &source, "shop", Duration::from_secs(15));
+        let ask = |family| query(family, &source, Whose { namespace: "shop", strangers: &[] }, Duration::from_secs(15));
         assert_eq!(ask(Family::Started), r#"app_requests_started_total{namespace="shop"}[15s]"#);
         assert_eq!(ask(Family::Up), r#"up{namespace="shop"}[15s]"#);
         let p99 = r#"histogram_quantile(0.99, sum by (slot,le) (rate(app_request_duration_seconds_bucket{namespace="shop"}[15s])))"#;
         assert_eq!(ask(Family::LatencyP99), p99);
+        let whose = Whose { namespace: "shop", strangers: &["bill".to_owned()] };
+        let without = r#"up{namespace="shop",pod!~"bill-[a-z0-9]+-[a-z0-9]{5}"}[15s]"#;
+        assert_eq!(query(Family::Up, &source, whose, Duration::from_secs(15)), without);
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn proxy() -> MetricsSource {
 }
 
 fn request(source: MetricsSource, gates: Vec<GateQuery>) -> MetricsRequest {
-    MetricsRequest { source, namespace: "shop".into(), gates }
+    MetricsRequest { source, namespace: "shop".into(), strangers: vec![], gates }
 }
 
 fn matrix(labels: serde_json::Value, points: &[(i64, f64)]) -> String {

@@ -16,8 +16,8 @@ pub use customer::{Customer, check_customers, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
 pub use object::{
-    Outcome, Rejection, ResourceKind, ResourceRef, SLOT_LABEL, VERSION_LABEL, annotation, label_of, name_of,
-    resource_version, uid_of,
+    Outcome, Rejection, ResourceKind, ResourceRef, SERVICE_LABEL, SLOT_LABEL, VERSION_LABEL, annotation, label_of,
+    name_of, ready_in, resource_version, uid_of,
 };
 pub use phase::{Direction, Phase};
 pub use plan::{

@@ -9,6 +9,9 @@ pub const SLOT_LABEL: &str = "pilothouse.dev/slot";
 /// The label of a Deployment and its pod template with their version.
 pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
 
+/// The label of an EndpointSlice with its Service.
+pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
 /// Every kind of object the product reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum ResourceKind {
@@ -181,4 +184,10 @@ pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 /// Reads one label.
 pub fn label_of<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object["metadata"]["labels"].get(key)?.as_str()
+}
+
+/// Counts the ready endpoints of an EndpointSlice.
+pub fn ready_in(slice: &Value) -> usize {
+    let endpoints = slice["endpoints"].as_array().into_iter().flatten();
+    endpoints.filter(|endpoint| endpoint["conditions"]["ready"].as_bool() == Some(true)).count()
 }

@@ -39,6 +39,9 @@ pub enum Undo {
     Retired {
         /// The version that would have to be started again.
         version: String,
+        /// The backend of that version and the one that serves instead, for who overrides the mark; `None` in marks
+        /// without them.
+        backends: Option<(Backend, Backend)>,
     },
 }
 
@@ -85,6 +88,16 @@ impl Undo {
         }
     }
 
+    /// Makes the mark of a route whose old version is about to be scaled down; `live` is the route's mark before.
+    pub fn retired(version: &str, live: Option<&Self>) -> Self {
+        let backends = match live {
+            Some(Self::Live { old, new, .. }) => Some((old.clone(), new.clone())),
+            Some(Self::Retired { backends, .. }) => backends.clone(),
+            None => None,
+        };
+        Self::Retired { version: version.to_owned(), backends }
+    }
+
     /// Reads the undo of a route; `None` when it carries none.
     ///
     /// The inner error says why a value that is there cannot be understood: such a route must not be written.
@@ -108,7 +121,10 @@ impl Undo {
                 backend(old),
                 backend(new)
             ),
-            Self::Retired { version } => format!(r#"{{"v":1,"retired":{}}}"#, quoted(version)),
+            Self::Retired { version, backends: Some((old, new)) } => {
+                format!(r#"{{"v":1,"retired":{},"old":{},"new":{}}}"#, quoted(version), backend(old), backend(new))
+            }
+            Self::Retired { version, backends: None } => format!(r#"{{"v":1,"retired":{}}}"#, quoted(version)),
         }
     }
 }
@@ -141,15 +157,15 @@ fn read(text: &str) -> Option<Undo> {
     if value["v"].as_u64() != Some(1) {
         return None;
     }
-    if let Some(version) = value["retired"].as_str() {
-        return Some(Undo::Retired { version: version.to_owned() });
-    }
     let backend = |key: &str| {
         Some(Backend {
             name: value[key]["name"].as_str().filter(|name| !name.is_empty())?.to_owned(),
             port: u16::try_from(value[key]["port"].as_u64()?).ok()?,
         })
     };
+    if let Some(version) = value["retired"].as_str() {
+        return Some(Undo::Retired { version: version.to_owned(), backends: backend("old").zip(backend("new")) });
+    }
     Some(Undo::Live {
         release: value["release"].as_str()?.to_owned(),
         uid: value["uid"].as_str()?.to_owned(),
@@ -173,10 +189,15 @@ mod tests {
         let live = Undo::live(&route, &component(), Slot::B, "trackx-4-12-0", "u-1").unwrap();
         let text = r#"{"v":1,"release":"trackx-4-12-0","uid":"u-1","old":{"name":"trackx-b","port":8080},"new":{"name":"trackx","port":8080}}"#;
         assert_eq!(live.text(), text);
-        assert_eq!(Undo::parse(&carrying(text)), Some(Ok(live)));
-        let retired = Undo::Retired { version: "4.\"11".to_owned() };
+        assert_eq!(Undo::parse(&carrying(text)), Some(Ok(live.clone())));
+        let retired = Undo::retired("4.\"11", None);
         assert_eq!(retired.text(), r#"{"v":1,"retired":"4.\"11"}"#);
         assert_eq!(Undo::parse(&carrying(&retired.text())), Some(Ok(retired)));
+        let retired = Undo::retired("4", Some(&live));
+        let text = r#"{"v":1,"retired":"4","old":{"name":"trackx-b","port":8080},"new":{"name":"trackx","port":8080}}"#;
+        assert_eq!(retired.text(), text);
+        assert_eq!(Undo::parse(&carrying(text)), Some(Ok(retired.clone())));
+        assert_eq!(Undo::retired("4", Some(&retired)), retired);
     }
 
     #[test]

@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn several_edits_are_one_patch() {
         let mut live = fenced(&[weighted(&["/"], 0, 100)], 4);
-        live["metadata"]["annotations"][UNDO] = json!(Undo::Retired { version: "1".into() }.text());
+        live["metadata"]["annotations"][UNDO] = json!(Undo::retired("1", None).text());
         let ops = patch(&live, Fence::At(4), &[Edit::Undo(&undo()), to(Rules::All, Side::Old)]).unwrap();
         let after = apply(&live, &ops).unwrap();
         assert_eq!((fence_of(&after), Undo::parse(&after)), (Some(5), Some(Ok(undo()))));

@@ -161,6 +161,7 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
+                Ask::Plan(name) => self.engine.give(Event::Plan(name)),
                 Ask::Copy(text) => self.painter.send(self.beside.copy(&text)),
                 Ask::Export(export) => self.beside.save(export),
                 Ask::Redraw => self.painter.redraw(),

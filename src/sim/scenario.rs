@@ -2,7 +2,7 @@
 
 mod parse;
 
-use crate::model::{Side, Span};
+use crate::model::{Side, Slot, Span};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ pub struct Scenario {
     /// The application.
     #[serde(default)]
     pub app: App,
+    /// A second application in the same namespace, with a plan of its own.
+    #[serde(default)]
+    pub neighbour: Option<App>,
     /// The durations of the plan and of the machinery.
     #[serde(default)]
     pub timing: Timing,
@@ -32,6 +35,9 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct App {
+    /// Its name, and that of its plan, its base route and the Deployment and Service of slot a; those of slot b have
+    /// `-b` behind it.
+    pub name: String,
     /// How many listed customers there are.
     pub customers: usize,
     /// Requests per second in all.
@@ -99,6 +105,9 @@ pub struct Fault {
     pub at: When,
     /// What.
     pub kind: FaultKind,
+    /// The application it strikes; absent = the first.
+    #[serde(default)]
+    pub app: Option<String>,
     /// The pods it strikes: those that run the scenario's new or old version; absent = both.
     #[serde(default)]
     pub slot: Option<Side>,
@@ -153,9 +162,51 @@ pub enum FaultKind {
     GatewayLag,
 }
 
+impl Scenario {
+    /// Returns a scenario of each application alone, with what goes wrong there.
+    pub fn apart(&self) -> Vec<Self> {
+        let alone = |app: &App, seed: u64| Self {
+            app: app.clone(),
+            neighbour: None,
+            seed,
+            fault: self
+                .fault
+                .iter()
+                .filter(|fault| fault.app.as_ref().unwrap_or(&self.app.name) == &app.name)
+                .cloned()
+                .collect(),
+            ..self.clone()
+        };
+        // The first one's chance does not depend on whether there is a second.
+        let second = self.neighbour.iter().map(|app| alone(app, self.seed ^ 0x6e65_6967_6862));
+        std::iter::once(alone(&self.app, self.seed)).chain(second).collect()
+    }
+}
+
+impl App {
+    /// Returns the name of a slot's Deployment and Service.
+    pub fn of_slot(&self, slot: Slot) -> String {
+        match slot {
+            Slot::A => self.name.clone(),
+            Slot::B => format!("{}-b", self.name),
+        }
+    }
+
+    /// Returns the slot that a Deployment or Service of this name is.
+    pub fn slot_of(&self, name: &str) -> Option<Slot> {
+        Slot::ALL.into_iter().find(|slot| self.of_slot(*slot) == name)
+    }
+
+    /// Returns the host that its clients ask for.
+    pub fn host(&self) -> String {
+        format!("{}.example", self.name)
+    }
+}
+
 impl Default for App {
     fn default() -> Self {
         Self {
+            name: "trackx".into(),
             customers: 60,
             rps: 200.0,
             unlisted: 0.1,

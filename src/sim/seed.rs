@@ -9,7 +9,7 @@ use super::clock::seconds;
 use super::controllers::{ADDRESS, NODE, set_condition};
 use super::customers;
 use super::gateway::CONTROLLER;
-use super::scenario::Scenario;
+use super::scenario::{App, Scenario};
 use crate::model::{Slot, dns_label};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -33,15 +33,14 @@ const PORT: u16 = 8080;
 /// # Errors
 /// Returns the API server's refusal of an object, which a scenario with senseless values can cause.
 pub fn seed(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
+    let apps = scenario.apart();
     store.clock().backdate(AGE);
-    let result = application(store, scenario);
+    let result = foundations(store, &apps);
     store.clock().backdate(Duration::ZERO);
     result?;
-    if scenario.app.new.is_empty() {
-        return Ok(());
-    }
     store.clock().backdate(PROPOSED);
-    let result = add(store, &RELEASES, NAMESPACE, release(store, scenario));
+    let mut proposed = apps.iter().filter(|scenario| !scenario.app.new.is_empty());
+    let result = proposed.try_for_each(|app| add(store, &RELEASES, NAMESPACE, release(store, app)));
     store.clock().backdate(Duration::ZERO);
     result
 }
@@ -56,7 +55,7 @@ pub fn young(store: &Store) {
     store.clock().backdate(Duration::ZERO);
 }
 
-fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
+fn foundations(store: &Store, apps: &[Scenario]) -> Result<(), Failure> {
     for name in ["default", "kube-system", MONITORING, NAMESPACE] {
         add(store, &NAMESPACES, "", json!({ "metadata": { "name": name } }))?;
     }
@@ -78,14 +77,7 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
     for definition in crate::api::crds() {
         add(store, &DEFINITIONS, "", definition)?;
     }
-    let app = &scenario.app;
-    for (slot, replicas) in [(Slot::A, app.replicas), (Slot::B, 0)] {
-        add(store, &DEPLOYMENTS, NAMESPACE, deployment(slot, replicas, &app.old))?;
-        let selector = json!({ "app.kubernetes.io/name": "trackx", "pilothouse.dev/slot": slot.as_str() });
-        add(store, &SERVICES, NAMESPACE, service(name_of_slot(slot), &selector))?;
-    }
-    add(store, &DEPLOYMENTS, NAMESPACE, assets())?;
-    add(store, &SERVICES, NAMESPACE, service("trackx-assets", &json!({ "app.kubernetes.io/name": "trackx-assets" })))?;
+    apps.iter().try_for_each(|scenario| workloads(store, &scenario.app))?;
     let class = json!({ "metadata": { "name": "embedded" }, "spec": { "controllerName": CONTROLLER } });
     add(store, &GATEWAY_CLASSES, "", class)?;
     let gateway = json!({
@@ -96,14 +88,31 @@ fn application(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
         },
     });
     add(store, &GATEWAYS, NAMESPACE, gateway)?;
-    add(store, &ROUTES, NAMESPACE, route())?;
+    apps.iter().try_for_each(|scenario| entrance(store, scenario))?;
+    prometheus(store)?;
+    apps.iter().try_for_each(|scenario| add(store, &PLANS, NAMESPACE, plan(scenario)))
+}
+
+fn workloads(store: &Store, app: &App) -> Result<(), Failure> {
+    for (slot, replicas) in [(Slot::A, app.replicas), (Slot::B, 0)] {
+        add(store, &DEPLOYMENTS, NAMESPACE, deployment(app, slot, replicas))?;
+        let selector = json!({ "app.kubernetes.io/name": app.name, "pilothouse.dev/slot": slot.as_str() });
+        add(store, &SERVICES, NAMESPACE, service(&app.of_slot(slot), &selector))?;
+    }
+    let assets = assets_of(app);
+    add(store, &DEPLOYMENTS, NAMESPACE, static_files(&assets))?;
+    add(store, &SERVICES, NAMESPACE, service(&assets, &json!({ "app.kubernetes.io/name": assets })))
+}
+
+/// How requests come to an application, and whose they are.
+fn entrance(store: &Store, scenario: &Scenario) -> Result<(), Failure> {
+    let app = &scenario.app;
+    add(store, &ROUTES, NAMESPACE, route(app))?;
     let customers = json!({
-        "metadata": { "name": "trackx-customers" },
+        "metadata": { "name": format!("{}-customers", app.name) },
         "data": { "customers.yaml": customers::list(scenario) },
     });
-    add(store, &CONFIG_MAPS, NAMESPACE, customers)?;
-    prometheus(store)?;
-    add(store, &PLANS, NAMESPACE, plan(scenario))
+    add(store, &CONFIG_MAPS, NAMESPACE, customers)
 }
 
 fn add(store: &Store, resource: &'static Resource, namespace: &str, object: Value) -> Result<(), Failure> {
@@ -111,24 +120,18 @@ fn add(store: &Store, resource: &'static Resource, namespace: &str, object: Valu
     create(store, target, object).map(drop)
 }
 
-fn name_of_slot(slot: Slot) -> &'static str {
-    match slot {
-        Slot::A => "trackx",
-        Slot::B => "trackx-b",
-    }
+/// Returns the name of what the third rule of an application's base route points to.
+fn assets_of(app: &App) -> String {
+    format!("{}-assets", app.name)
 }
 
-/// Returns the slot that a Service of the application sends to.
-pub fn slot_of_service(service: &str) -> Option<Slot> {
-    Slot::ALL.into_iter().find(|slot| name_of_slot(*slot) == service)
-}
-
-fn deployment(slot: Slot, replicas: u32, version: &str) -> Value {
-    let selector = json!({ "app.kubernetes.io/name": "trackx", "pilothouse.dev/slot": slot.as_str() });
+fn deployment(app: &App, slot: Slot, replicas: u32) -> Value {
+    let version = &app.old;
+    let selector = json!({ "app.kubernetes.io/name": app.name, "pilothouse.dev/slot": slot.as_str() });
     let mut labels = selector.clone();
     labels["app.kubernetes.io/version"] = json!(version);
     json!({
-        "metadata": { "name": name_of_slot(slot), "labels": labels },
+        "metadata": { "name": app.of_slot(slot), "labels": labels },
         "spec": {
             "replicas": replicas,
             "selector": { "matchLabels": selector },
@@ -149,10 +152,10 @@ fn deployment(slot: Slot, replicas: u32, version: &str) -> Value {
 }
 
 /// What the third rule of the base route points to: it is not released with the slots.
-fn assets() -> Value {
-    let labels = json!({ "app.kubernetes.io/name": "trackx-assets" });
+fn static_files(name: &str) -> Value {
+    let labels = json!({ "app.kubernetes.io/name": name });
     json!({
-        "metadata": { "name": "trackx-assets", "labels": labels },
+        "metadata": { "name": name, "labels": labels },
         "spec": {
             "replicas": 1,
             "selector": { "matchLabels": labels },
@@ -176,21 +179,21 @@ fn service(name: &str, selector: &Value) -> Value {
 }
 
 /// The team's own route: two rules on the slots, one that is not.
-fn route() -> Value {
+fn route(app: &App) -> Value {
     let path = |value: &str| json!([{ "path": { "type": "PathPrefix", "value": value } }]);
     let slots = json!([
-        { "name": "trackx", "port": PORT, "weight": 100 },
-        { "name": "trackx-b", "port": PORT, "weight": 0 },
+        { "name": app.of_slot(Slot::A), "port": PORT, "weight": 100 },
+        { "name": app.of_slot(Slot::B), "port": PORT, "weight": 0 },
     ]);
     json!({
-        "metadata": { "name": "trackx" },
+        "metadata": { "name": app.name },
         "spec": {
             "parentRefs": [{ "name": "web" }],
-            "hostnames": ["trackx.example"],
+            "hostnames": [app.host()],
             "rules": [
                 { "matches": path("/"), "backendRefs": slots, "timeouts": { "request": "120s" } },
                 { "matches": path("/api"), "backendRefs": slots, "timeouts": { "request": "0s" } },
-                { "matches": path("/static"), "backendRefs": [{ "name": "trackx-assets", "port": PORT }],
+                { "matches": path("/static"), "backendRefs": [{ "name": assets_of(app), "port": PORT }],
                   "timeouts": { "request": "15s" } },
             ],
         },
@@ -215,22 +218,23 @@ fn prometheus(store: &Store) -> Result<(), Failure> {
 }
 
 fn plan(scenario: &Scenario) -> Value {
-    let timing = &scenario.timing;
+    let (app, timing) = (&scenario.app, &scenario.timing);
+    let pair = |slot| json!({ "deployment": app.of_slot(slot), "service": app.of_slot(slot) });
     let window = span(timing.gate);
     json!({
-        "metadata": { "name": "trackx" },
+        "metadata": { "name": app.name },
         "spec": {
-            "environment": scenario.app.environment,
+            "environment": app.environment,
             "components": [{
                 "name": "web",
-                "route": "trackx",
-                "a": { "deployment": "trackx", "service": "trackx" },
-                "b": { "deployment": "trackx-b", "service": "trackx-b" },
+                "route": app.name,
+                "a": pair(Slot::A),
+                "b": pair(Slot::B),
             }],
             "deploy": { "by": "pilothouse", "container": "app" },
             "customers": {
                 "identifiedBy": { "header": "x-customer-id" },
-                "from": { "configMap": "trackx-customers" },
+                "from": { "configMap": format!("{}-customers", app.name) },
             },
             "rings": customers::rings(scenario, &span(timing.bake)),
             "promote": { "bake": span(timing.bake) },
@@ -256,16 +260,16 @@ fn plan(scenario: &Scenario) -> Value {
 
 /// The release that waits for somebody to start it.
 fn release(store: &Store, scenario: &Scenario) -> Value {
-    let version = &scenario.app.new;
+    let (name, version) = (&scenario.app.name, &scenario.app.new);
     let committed = store.clock().now().saturating_sub(SignedDuration::from_mins(35)).unwrap_or_default();
     json!({
-        "metadata": { "name": format!("trackx-{}", dns_label(version, 40)) },
+        "metadata": { "name": format!("{name}-{}", dns_label(version, 40)) },
         "spec": {
-            "plan": "trackx",
+            "plan": name,
             "version": version,
             "image": format!("registry.example/app:{version}"),
             "commit": { "sha": "8f3c2d9e51b7a604c1d0e7f2a9b84d6353c0f11a", "time": super::clock::seconds(committed) },
-            "requestedBy": "ci@trackx.example",
+            "requestedBy": format!("ci@{}", scenario.app.host()),
         },
     })
 }

@@ -11,6 +11,8 @@ pub struct LivePod {
     pub name: String,
     /// Its uid.
     pub uid: String,
+    /// The Deployment whose ReplicaSet controls it; empty without one.
+    pub deployment: String,
     /// Its slot, from the label `pilothouse.dev/slot`, else from the Service that sends to it.
     pub slot: Option<Slot>,
     /// Its version, from the label `app.kubernetes.io/version`.

@@ -53,6 +53,8 @@ pub enum Ask {
         /// Identifies what was shown when it was confirmed; `None` for what needs no preview.
         mark: Option<String>,
     },
+    /// Open this one of several plans.
+    Plan(String),
     /// Leave.
     Quit,
     /// Draw every cell again.
@@ -370,6 +372,9 @@ impl Ui {
             Action::Copy => return self.copy(now_ms, shown),
             Action::Export => return self.export(now_ms, shown),
             Action::Open => {
+                if let Some(plan) = self.places.chosen_plan(shown) {
+                    return vec![Ask::Plan(plan)];
+                }
                 let opened = self.places.open_selected(shown);
                 self.say_missing(now_ms, opened);
             }

@@ -29,6 +29,7 @@ pub(super) struct Places {
     /// The panel of the main screen the keyboard points at.
     focus: Option<Action>,
     ring: Pick,
+    plan: Pick,
     pub customers: CustomerList,
     audit: Pick,
     releases: Pick,
@@ -57,6 +58,13 @@ impl Places {
     /// Tells whether the preflight is shown.
     pub fn is_preflight(&self) -> bool {
         self.screen == Screen::Preflight
+    }
+
+    /// Returns the plan that is marked, while there are several to choose from.
+    pub fn chosen_plan(&self, view: &View) -> Option<String> {
+        let names: Vec<&str> = view.plans.iter().map(|plan| plan.name.as_str()).collect();
+        let name = names.get(self.plan.index(&names))?;
+        self.is_main().then(|| (*name).to_owned())
     }
 
     /// Goes to the main screen.
@@ -147,6 +155,10 @@ impl Places {
     /// Moves the selection, or the text.
     pub fn step(&mut self, action: Action, view: &View) {
         match &self.screen {
+            Screen::Main if !view.plans.is_empty() => {
+                let names: Vec<&str> = view.plans.iter().map(|plan| plan.name.as_str()).collect();
+                self.plan.step_from_shown(&names, action, names.len());
+            }
             Screen::Main => {
                 self.focus = None;
                 let names: Vec<&str> = view.rings.iter().map(|ring| ring.name.as_str()).collect();
@@ -329,7 +341,8 @@ impl Places {
         let known = known.and_then(|kept| kept.closeup.as_ref());
         match (&self.screen, known) {
             (Screen::Main, _) => {
-                let shown = main::Shown { ring: self.ring.key(), said, worst: &self.worst };
+                let plan = self.chosen_plan(scene.view);
+                let shown = main::Shown { ring: self.ring.key(), plan, said, worst: &self.worst };
                 main::draw(scene, buf, area, &shown);
                 Shown::default()
             }

@@ -9,6 +9,7 @@ mod gateway;
 mod glass;
 mod hostile;
 mod journey;
+mod plans;
 #[path = "../robot/mod.rs"]
 mod robot;
 mod stage;

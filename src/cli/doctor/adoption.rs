@@ -38,6 +38,10 @@ pub fn next(facts: &Facts<'_>) -> String {
         };
     }
     let Some(view) = facts.view else { return String::new() };
+    if !view.plans.is_empty() {
+        let names: Vec<&str> = view.plans.iter().map(|plan| plan.name.as_str()).collect();
+        return format!("pilothouse doctor --plan NAME looks at one of the plans here ({})", names.join(", "));
+    }
     if refused(facts, "plan.none") || refused(facts, "plan.missing") {
         return without_plan(facts);
     }
@@ -110,6 +114,16 @@ mod tests {
         let view = View::default();
         let said = next(&Facts { ours: Some(&ours), view: Some(&view), deployments, routes, lines: &lines });
         said.split(" (").next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn of_several_plans_one_has_to_be_named_first() {
+        let plan = |name: &str| crate::core::PlanRow { name: name.to_owned(), ..crate::core::PlanRow::default() };
+        let view = View { plans: vec![plan("billing"), plan("trackx")], ..View::default() };
+        let ours = Answer::Value(vec!["rolloutplans".to_owned(), "releases".to_owned()]);
+        let lines = [Line::new(Area::Plan, "plan.none", State::Refused, String::new())];
+        let facts = Facts { ours: Some(&ours), view: Some(&view), deployments: &[], routes: &[], lines: &lines };
+        assert_eq!(next(&facts), "pilothouse doctor --plan NAME looks at one of the plans here (billing, trackx)");
     }
 
     #[test]

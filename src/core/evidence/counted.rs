@@ -24,8 +24,10 @@ impl Evidence {
     }
 
     /// Tells whether any pod of a slot shows the counter now: then its name is right and the version exports it.
+    ///
+    /// A pod that may be somebody else's says nothing about our version.
     pub fn counts(&self, slot: Slot) -> bool {
-        self.of(slot).any(|(_, pod)| counted(pod) == Counted::Yes)
+        self.of(slot).any(|(_, pod)| pod.is_ours && counted(pod) == Counted::Yes)
     }
 
     /// Tells whether no pod of a slot, also none that has ended, shows any trace of a request.

@@ -40,8 +40,8 @@ pub(super) fn enter_phase(
 ) -> Option<Task> {
     let (at, by) = (state.server_now(now), state.who());
     let hold = state.mandate.as_ref().map_or(HoldTest::Any, |m| HoldTest::Exactly(m.hold.clone()));
-    let cut = state.world.cut();
     let scope = state.scope()?;
+    let cut = scope.world.cut(scope.component());
     let mut status = scope.status().clone();
     // A phase of the way back, or the end of one, is bookkeeping; entering a forward one must not slip past a hold.
     let hold = if phase.is_backward() || phase.is_final() { HoldTest::Any } else { hold };

@@ -4,6 +4,7 @@
 //! shows it all the time, and the shape of the routes of ten thousand customers is not computed per picture.
 
 mod metrics;
+mod plans;
 mod routes;
 mod scaling;
 mod shown;
@@ -198,6 +199,7 @@ fn standing(state: &State, now: Timestamp, plan: &Plan, shape: &mut Shape) -> Ve
     };
     shape_of(state, &looked, shape);
     let mut findings = shape.findings.clone();
+    findings.extend(plans::findings(&looked));
     findings.extend(slots::findings(&looked));
     findings.extend(routes::limits(&looked, looked.unsaid_limit()));
     findings.extend(routes::keepers(&looked));

@@ -226,7 +226,7 @@ fn serving(looked: &Looked<'_>) -> Vec<Finding> {
         findings.push(Finding::refuse(
             "slot.no-label",
             format!(
-                "no pod belongs to slot {active}: none carries the label pilothouse.dev/slot={active}, and the selector of Deployment {} alone selects none without it",
+                "no pod belongs to slot {active}: none carries the label pilothouse.dev/slot={active}, and Deployment {} controls none without it",
                 pair.deployment
             ),
         ));

@@ -32,6 +32,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         customers: board::customers(state),
         advice: advice::advice(state, now),
         way_out: advice::way_out(state),
+        plans: panels::plans(state),
         proposed: panels::proposed(state),
         findings: state.findings.clone(),
         preflight: super::preflight::shown(state, now),

@@ -3,7 +3,7 @@
 use crate::core::evidence::Shown;
 use crate::core::proof::{Proof, drain_proof};
 use crate::core::scope::Scope;
-use crate::core::{DrainGraph, DrainRow, EventRow, Graph, ReleaseRow, State};
+use crate::core::{DrainGraph, DrainRow, EventRow, Graph, PlanRow, ReleaseRow, State};
 use crate::model::{DrainPolicy, GateKind, Phase, Side, Slot, Span, StreamKind, StreamPolicy, Timestamp};
 use std::collections::BTreeMap;
 
@@ -256,4 +256,22 @@ pub fn proposed(state: &State) -> Vec<ReleaseRow> {
             at: r.created,
         })
         .collect()
+}
+
+/// Returns the plans to choose from; empty while there is none, and once one is taken.
+pub fn plans(state: &State) -> Vec<PlanRow> {
+    if state.plan_name().is_some() {
+        return Vec::new();
+    }
+    let row = |name: &str| {
+        let plan = state.world.plan(&state.setup.namespace, name).ok();
+        let active = state.world.active_release(name).and_then(|active| state.world.release(&active));
+        PlanRow {
+            name: name.to_owned(),
+            environment: plan.as_ref().map_or_else(String::new, |plan| plan.environment.word().to_owned()),
+            route: plan.map_or_else(String::new, |plan| plan.component.route),
+            release: active.map_or_else(String::new, |r| format!("{} {}", r.spec.version, r.phase().word())),
+        }
+    };
+    state.world.plan_names().into_iter().map(row).collect()
 }

@@ -265,7 +265,9 @@ impl<'a> Composer<'a> {
             let first = base.transpose()?.into_iter().collect();
             return Ok(vec![first, vec![self.deployment(Side::New, &down, Direction::Forward)?]]);
         }
-        let retired = Undo::Retired { version: self.scope.frozen.old.version.to_string() };
+        // The same on every route, as the mark before it.
+        let live = self.scope.base().and_then(Undo::parse).and_then(Result::ok);
+        let retired = Undo::retired(self.scope.frozen.old.version.as_str(), live.as_ref());
         let marks: Result<Vec<Planned>, Trouble> = self
             .scope
             .status()

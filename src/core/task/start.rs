@@ -168,6 +168,14 @@ impl StartTask {
         if state.leaving {
             return Flow::Stopped("the console was left".into());
         }
+        // Names of releases are made of plan and version, so two plans can come to the same one.
+        if let Some(release) = state.world.release(&self.name).filter(|release| release.spec.plan != plan_name) {
+            let plan = &release.spec.plan;
+            return Flow::Stopped(format!(
+                "Release {} belongs to RolloutPlan {plan}: name a release of {plan_name}",
+                self.name
+            ));
+        }
         if let Some(other) = state.world.active_release(&plan_name).filter(|active| *active != self.name)
             && state.world.release(&other).is_some_and(|release| !release.phase().is_final())
         {

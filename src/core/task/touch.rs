@@ -259,7 +259,7 @@ mod tests {
     /// Reads a marked route for an edit under epoch 3, then finds the Release under `epoch`; returns what is sent then.
     fn edit_under(epoch: u64) -> (Toucher, Vec<Effect>) {
         let target = Unresolved { kind: ResourceKind::HTTPRoute, name: "shop".into(), uid: "u".into() };
-        let undo = crate::routing::Undo::Retired { version: "1".into() };
+        let undo = crate::routing::Undo::retired("1", None);
         let authority = Authority { release: "shop-2".into(), epoch: 3 };
         let mut toucher = Toucher::new([target]).with_edit("shop", &TouchEdit::Undo(undo), &authority);
         let (mut state, mut effects) = (State::default(), Vec::new());

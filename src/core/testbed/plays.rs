@@ -72,8 +72,10 @@ impl Bed {
         }
         let mut families: BTreeMap<Family, Reading<Vec<RawSeries>>> = BTreeMap::new();
         let (mut started, mut finished, mut inflight, mut up) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (target, _) in self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod) {
-            if self.ill.unscraped == Some(target.name.as_str()) {
+        for (target, _) in
+            self.objects.iter().filter(|(r, _)| r.kind == ResourceKind::Pod && r.name.starts_with("shop-"))
+        {
+            if self.ill.unscraped == Some(target.name.as_str()) || self.strangers.iter().any(|s| s.0 == target.name) {
                 continue;
             }
             let slot = if target.name.starts_with("shop-a") { Slot::A } else { Slot::B };
@@ -103,6 +105,19 @@ impl Bed {
                     started.push(series);
                 }
             }
+        }
+        for (pod, slot, open) in &self.strangers {
+            let base = RawSeries {
+                slot: Some(*slot),
+                pod: (*pod).to_owned(),
+                points: vec![(at, 1.0)],
+                ..RawSeries::default()
+            };
+            up.push(base.clone());
+            inflight.extend(StreamKind::ALL.map(|kind| {
+                let open = if kind == StreamKind::Ws { *open } else { 0.0 };
+                RawSeries { kind: Some(kind), points: vec![(at, open)], ..base.clone() }
+            }));
         }
         let named = self.open.iter().zip(self.open_of).filter(|((_, open), _)| **open > 0.0);
         let by_customer = named.map(|((slot, open), customer)| RawSeries {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// A pod that runs and is ready.
 pub fn pod(name: &str, slot: &str, now: Timestamp) -> Value {
     json!({
-        "metadata": { "name": name, "labels": { "pilothouse.dev/slot": slot } },
+        "metadata": { "name": name, "labels": { "app": "shop", "pilothouse.dev/slot": slot } },
         "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }],
             "containerStatuses": [{ "name": "app", "restartCount": 0, "state": { "running": { "startedAt": now.to_string() } } }] },
     })

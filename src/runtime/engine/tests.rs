@@ -183,6 +183,7 @@ fn request(namespace: &str) -> MetricsRequest {
             interval: None,
         },
         namespace: namespace.to_owned(),
+        strangers: Vec::new(),
         gates: Vec::new(),
     }
 }

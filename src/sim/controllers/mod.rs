@@ -12,10 +12,12 @@ mod replicas;
 use super::api::Store;
 use super::api::resources::{DEPLOYMENTS, ENDPOINT_SLICES, PODS, REPLICA_SETS, SERVICES};
 use super::wire::Traffic;
+use crate::model::Slot;
 use node::Node;
 
 pub use node::{ADDRESS, NODE};
 pub use owner::{namespace_of, set_condition};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -32,9 +34,9 @@ pub struct Workloads {
 }
 
 impl Workloads {
-    /// Makes the controllers; `start` is how long a pod takes to become ready.
-    pub fn new(store: Arc<Store>, traffic: Arc<dyn Traffic>, start: Duration) -> Self {
-        Self { node: Node::new(store.clone(), traffic, start), store, seen: 0 }
+    /// Makes the controllers; `start` is how long a pod takes to become ready, `slots` are the slots by their Services.
+    pub fn new(store: Arc<Store>, traffic: Arc<dyn Traffic>, start: Duration, slots: BTreeMap<String, Slot>) -> Self {
+        Self { node: Node::new(store.clone(), traffic, start, slots), store, seen: 0 }
     }
 
     /// Brings everything that exists to its resting state at once, without any delay: the state at the start.

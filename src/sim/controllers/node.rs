@@ -1,11 +1,10 @@
 //! The node: starts pods, keeps them ready, and ends them as a kubelet does.
 
 use super::endpoints::services_of;
-use super::owner::{is_true, namespace_of, set_condition};
+use super::owner::{deployment_of, is_true, namespace_of, set_condition};
 use crate::model::{Slot, label_of, name_of, uid_of};
 use crate::sim::api::resources::PODS;
 use crate::sim::api::{DeleteOptions, Store, Target, control, delete};
-use crate::sim::seed;
 use crate::sim::wire::{LivePod, Traffic};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,6 +26,8 @@ pub struct Node {
     store: Arc<Store>,
     traffic: Arc<dyn Traffic>,
     start: Duration,
+    /// The slots by their Services.
+    slots: BTreeMap<String, Slot>,
     runs: BTreeMap<String, Run>,
     addresses: u32,
     reported: Vec<LivePod>,
@@ -54,8 +55,8 @@ enum Stage {
 
 impl Node {
     /// Makes an empty node; `start` is how long a pod takes to become ready.
-    pub fn new(store: Arc<Store>, traffic: Arc<dyn Traffic>, start: Duration) -> Self {
-        Self { store, traffic, start, runs: BTreeMap::new(), addresses: 0, reported: Vec::new() }
+    pub fn new(store: Arc<Store>, traffic: Arc<dyn Traffic>, start: Duration, slots: BTreeMap<String, Slot>) -> Self {
+        Self { store, traffic, start, slots, runs: BTreeMap::new(), addresses: 0, reported: Vec::new() }
     }
 
     /// Changes how long pods take to become ready; returns how long they took before.
@@ -114,10 +115,11 @@ impl Node {
                 let terminating = pod["metadata"]["deletionTimestamp"].is_string();
                 let services = services_of(&self.store, pod);
                 // Before a pod says its slot, metrics tell the slots apart by their Services.
-                let behind = || services.iter().find_map(|service| seed::slot_of_service(service));
+                let behind = || services.iter().find_map(|service| self.slots.get(service).copied());
                 LivePod {
                     name: name_of(pod).to_owned(),
                     uid: uid_of(pod).to_owned(),
+                    deployment: deployment_of(pod),
                     slot: label_of(pod, "pilothouse.dev/slot").map_or_else(behind, Slot::parse),
                     version: label_of(pod, "app.kubernetes.io/version").unwrap_or_default().to_owned(),
                     ready: is_true(pod, "Ready") && !terminating && !services.is_empty(),

@@ -21,6 +21,13 @@ pub fn owner_of(object: &Value) -> Option<&str> {
     references.iter().find(|r| r["controller"] == true)?["uid"].as_str()
 }
 
+/// Returns the Deployment of a pod, from its ReplicaSet's name; empty without one.
+pub fn deployment_of(pod: &Value) -> String {
+    let references = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    let set = references.into_iter().find_map(|r| r["name"].as_str().filter(|_| r["kind"] == "ReplicaSet"));
+    set.and_then(|name| Some(name.rsplit_once('-')?.0)).unwrap_or_default().to_owned()
+}
+
 /// Returns the namespace of an object.
 pub fn namespace_of(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or_default()

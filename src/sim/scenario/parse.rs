@@ -1,7 +1,7 @@
 //! Reads scenario files and says everything that is wrong with one.
 
 use super::{App, Fault, FaultKind, RingShape, Scenario, Timing};
-use crate::model::Share;
+use crate::model::{Share, dns_label};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -9,12 +9,12 @@ use toml::{Table, Value};
 const VERSION: u32 = 1;
 
 /// The keys of each part of the file, for messages that name the nearest one.
-const KEYS: [&str; 6] = ["version", "title", "seed", "app", "timing", "fault"];
-const APP_KEYS: [&str; 10] =
-    ["customers", "rps", "unlisted", "replicas", "old", "new", "longest", "websockets", "rings", "environment"];
+const KEYS: [&str; 7] = ["version", "title", "seed", "app", "neighbour", "timing", "fault"];
+const APP_KEYS: [&str; 11] =
+    ["name", "customers", "rps", "unlisted", "replicas", "old", "new", "longest", "websockets", "rings", "environment"];
 const RING_KEYS: [&str; 3] = ["name", "customers", "waves"];
 const TIMING_KEYS: [&str; 8] = ["bake", "quiet", "patience", "settle", "gate", "scrape", "pod_start", "gateway_lag"];
-const FAULT_KEYS: [&str; 6] = ["at", "kind", "slot", "customer", "value", "for"];
+const FAULT_KEYS: [&str; 7] = ["at", "kind", "app", "slot", "customer", "value", "for"];
 
 impl Scenario {
     /// Reads a scenario file.
@@ -26,11 +26,13 @@ impl Scenario {
         let mut findings = Vec::new();
         drop_unknown(&mut table, &KEYS, "", &mut findings);
         let app = part(table.remove("app"), "app", &APP_KEYS, &mut findings);
+        let neighbour = part(table.remove("neighbour"), "neighbour", &APP_KEYS, &mut findings);
         let timing = part(table.remove("timing"), "timing", &TIMING_KEYS, &mut findings);
         let fault = faults(table.remove("fault"), &mut findings);
         let head: Option<Self> = read(Value::Table(table), "the scenario", &mut findings);
         let Some(head) = head else { return Err(findings) };
-        let scenario = Self { app: app.unwrap_or_default(), timing: timing.unwrap_or_default(), fault, ..head };
+        let (app, timing) = (app.unwrap_or_default(), timing.unwrap_or_default());
+        let scenario = Self { app, neighbour, timing, fault, ..head };
         scenario.check(&mut findings);
         if findings.is_empty() { Ok(scenario) } else { Err(findings) }
     }
@@ -42,6 +44,7 @@ impl Scenario {
             ("bad-canary", include_str!("../../../assets/scenarios/bad-canary.toml")),
             ("bad-customer", include_str!("../../../assets/scenarios/bad-customer.toml")),
             ("endless-drain", include_str!("../../../assets/scenarios/endless-drain.toml")),
+            ("two-plans", include_str!("../../../assets/scenarios/two-plans.toml")),
             ("metrics-outage", include_str!("../../../assets/scenarios/metrics-outage.toml")),
         ]
     }
@@ -50,35 +53,46 @@ impl Scenario {
         if self.version != VERSION {
             findings.push(format!("version {} is not known; this program reads version {VERSION}", self.version));
         }
-        self.app.check(findings);
+        self.app.check("app", findings);
+        if let Some(neighbour) = &self.neighbour {
+            neighbour.check("neighbour", findings);
+            if self.app.slot_of(&neighbour.name).is_some() || neighbour.slot_of(&self.app.name).is_some() {
+                findings.push("neighbour.name must differ from app.name, also with -b behind one of them".into());
+            }
+        }
         self.timing.check(findings);
+        let names = [Some(&self.app), self.neighbour.as_ref()].map(|app| app.map(|app| app.name.as_str()));
         for (i, fault) in self.fault.iter().enumerate() {
             fault.check(i + 1, findings);
+            if fault.app.as_ref().is_some_and(|app| !names.contains(&Some(app.as_str()))) {
+                findings.push(format!("fault {} names an application that is not there", i + 1));
+            }
         }
     }
 }
 
 impl App {
-    fn check(&self, findings: &mut Vec<String>) {
+    fn check(&self, part: &str, findings: &mut Vec<String>) {
         let mut demand = |holds: bool, text: &str| {
             if !holds {
-                findings.push(text.to_owned());
+                findings.push(format!("{part}.{text}"));
             }
         };
-        demand(self.customers >= 1, "app.customers must be at least 1");
-        demand(self.replicas >= 1, "app.replicas must be at least 1");
-        demand(!self.old.is_empty(), "app.old must name a version");
-        demand(self.old != self.new, "app.new must differ from app.old");
-        demand((0.0..=1e5).contains(&self.rps), "app.rps must be a number from 0 to 100000");
-        demand((0.0..=1.0).contains(&self.unlisted), "app.unlisted must be a fraction from 0 to 1");
-        demand((0.01..=86_400.0).contains(&self.longest), "app.longest must be seconds from 0.01 to 86400");
+        demand(dns_label(&self.name, 40) == self.name, "name must be a DNS label of at most 40 characters");
+        demand(self.customers >= 1, "customers must be at least 1");
+        demand(self.replicas >= 1, "replicas must be at least 1");
+        demand(!self.old.is_empty(), "old must name a version");
+        demand(self.old != self.new, "new must differ from app.old");
+        demand((0.0..=1e5).contains(&self.rps), "rps must be a number from 0 to 100000");
+        demand((0.0..=1.0).contains(&self.unlisted), "unlisted must be a fraction from 0 to 1");
+        demand((0.01..=86_400.0).contains(&self.longest), "longest must be seconds from 0.01 to 86400");
         let known = ["prod", "stage", "dev"].contains(&self.environment.as_str());
-        demand(known, "app.environment must be prod, stage or dev");
+        demand(known, "environment must be prod, stage or dev");
         let named: usize = self.rings.iter().filter_map(|ring| ring.customers).sum();
-        demand(named <= self.customers, "app.rings take more customers than there are");
+        demand(named <= self.customers, "rings take more customers than there are");
         let earlier = self.rings.split_last().map_or(&[][..], |(_, earlier)| earlier);
         let rest_is_last = earlier.iter().all(|ring| ring.customers.is_some());
-        demand(rest_is_last, "only the last of app.rings may leave out customers");
+        demand(rest_is_last, "rings: only the last one may leave out customers");
         for ring in &self.rings {
             ring.check(findings);
         }
@@ -243,7 +257,7 @@ mod tests {
             "\"wave\" in app.rings; did you mean \"waves\"",
             "version 2",
             "app.rps",
-            "only the last of app.rings",
+            "app.rings: only the last one",
             "ring \"y\"",
             "timing.scrape",
             "\"wave x\" is no moment",
@@ -258,10 +272,11 @@ mod tests {
     fn every_listed_key_is_a_key_of_its_part() {
         let ring = "rings = [{name = 'r', customers = 1, waves = ['100%']}]";
         let app = format!(
-            "customers = 2\nrps = 1.0\nunlisted = 0.1\nreplicas = 1\nold = '1'\nnew = '2'\nlongest = 1.0\nwebsockets = 0\n{ring}\nenvironment = 'dev'\n"
+            "name = 'x'\ncustomers = 2\nrps = 1.0\nunlisted = 0.1\nreplicas = 1\nold = '1'\nnew = '2'\nlongest = 1.0\nwebsockets = 0\n{ring}\nenvironment = 'dev'\n"
         );
         let timing: String = TIMING_KEYS.iter().map(|key| format!("{key} = 1.0\n")).collect();
-        let fault = "at = 't 1s'\nkind = 'latency'\nslot = 'old'\ncustomer = 'acme'\nvalue = 0.1\nfor = '1s'\n";
+        let fault =
+            "at = 't 1s'\nkind = 'latency'\napp = 'x'\nslot = 'old'\ncustomer = 'acme'\nvalue = 0.1\nfor = '1s'\n";
         let text = format!("version = 1\ntitle = 't'\nseed = 1\n[app]\n{app}[timing]\n{timing}[[fault]]\n{fault}");
         assert!(Scenario::parse(&text).is_ok(), "{:?}", Scenario::parse(&text));
         for key in APP_KEYS.iter().chain(&RING_KEYS).chain(&FAULT_KEYS).chain(&KEYS[..3]) {

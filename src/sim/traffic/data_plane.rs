@@ -1,21 +1,16 @@
 //! Where the gateway sends a request, for every customer and path of the traffic.
 
+use super::super::scenario::App;
 use super::random::Random;
 use crate::model::Slot;
 use crate::routing::{Request, Table, backends};
 use serde_json::Value;
-
-/// The host all traffic asks for.
-const HOST: &str = "trackx.example";
 
 /// The header that names the customer.
 const CUSTOMER_HEADER: &str = "x-customer-id";
 
 /// The paths of the traffic with their share of all requests; the last one belongs to no slot in the seeded routes.
 pub const PATHS: [(&str, f64); 3] = [("/api/orders", 0.7), ("/", 0.2), ("/static/app.css", 0.1)];
-
-/// The Services of the slots, as the seeded objects name them.
-const SERVICES: [(&str, Slot); 2] = [("trackx", Slot::A), ("trackx-b", Slot::B)];
 
 /// Who answers a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +32,10 @@ pub struct DataPlane {
 
 impl DataPlane {
     /// Reads the routes for these customers; the empty name stands for requests without a customer header.
-    pub fn new(routes: &[Value], customers: &[String]) -> Self {
+    pub fn new(app: &App, routes: &[Value], customers: &[String]) -> Self {
         let listed: Vec<&Value> = routes.iter().collect();
         let table = Table::build(&listed);
-        let targets = |customer: &String| PATHS.map(|(path, _)| answering(&table, routes, path, customer));
+        let targets = |customer: &String| PATHS.map(|(path, _)| answering(app, &table, routes, path, customer));
         Self { targets: customers.iter().map(targets).collect() }
     }
 
@@ -72,17 +67,15 @@ impl DataPlane {
     }
 }
 
-fn answering(table: &Table, routes: &[Value], path: &str, customer: &str) -> Vec<(Destination, u32)> {
+fn answering(app: &App, table: &Table, routes: &[Value], path: &str, customer: &str) -> Vec<(Destination, u32)> {
     let named = [(CUSTOMER_HEADER, customer)];
     let headers = if customer.is_empty() { &[][..] } else { &named[..] };
-    let Some(hit) = table.winner(&Request { host: HOST, path, method: "GET", headers, query: &[] }) else {
+    let host = app.host();
+    let Some(hit) = table.winner(&Request { host: &host, path, method: "GET", headers, query: &[] }) else {
         return Vec::new();
     };
     let rule = routes.get(hit.route).map(|route| &route["spec"]["rules"][hit.rule]);
-    rule.map_or_else(Vec::new, backends).into_iter().map(|(service, weight)| (destination(&service), weight)).collect()
-}
-
-fn destination(service: &str) -> Destination {
-    let slot = SERVICES.iter().find(|(name, _)| *name == service).map(|(_, slot)| *slot);
-    slot.map_or(Destination::Elsewhere, Destination::Slot)
+    let destination = |service: &str| app.slot_of(service).map_or(Destination::Elsewhere, Destination::Slot);
+    let backends = rule.map_or_else(Vec::new, backends);
+    backends.into_iter().map(|(service, weight)| (destination(&service), weight)).collect()
 }

@@ -193,6 +193,7 @@ mod tests {
 
     fn fault(kind: FaultKind, at: &str, lasts: &str) -> Fault {
         Fault {
+            app: None,
             at: When::try_from(at.to_owned()).unwrap(),
             kind,
             slot: Some(Side::New),

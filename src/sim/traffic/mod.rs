@@ -14,7 +14,8 @@ mod world;
 
 pub use totals::Totals;
 
-use super::promql::{answer, unavailable};
+use super::customers::ids;
+use super::promql::{Store, answer, unavailable};
 use super::scenario::Scenario;
 use super::wire::{LivePod, Traffic};
 use crate::model::Timestamp;
@@ -30,8 +31,15 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 /// The traffic of the embedded cluster.
 #[derive(Debug)]
 pub struct SimTraffic {
-    world: Arc<Mutex<World>>,
+    apps: Arc<Mutex<Apps>>,
     clock: Clock,
+}
+
+/// The applications, the first one first, and what is scraped of all of them.
+#[derive(Debug)]
+struct Apps {
+    worlds: Vec<World>,
+    store: Store,
 }
 
 /// Wall time in milliseconds since the epoch, derived from tokio's clock.
@@ -42,61 +50,79 @@ struct Clock {
 }
 
 impl SimTraffic {
-    /// Starts the traffic of these listed customers; `clock` is the wall time of this moment.
+    /// Starts the traffic of these listed customers, and of a neighbour with his own; `clock` is the wall time of this
+    /// moment.
     ///
     /// Must be called on a tokio runtime; the task it starts ends when the value is dropped.
     pub fn new(scenario: &Scenario, customers: Vec<String>, clock: Timestamp) -> Self {
         let clock = Clock { origin: Instant::now(), origin_ms: clock.as_millisecond() };
-        let world = Arc::new(Mutex::new(World::new(scenario, customers, clock.origin_ms)));
-        tokio::spawn(keep_moving(Arc::downgrade(&world), clock));
-        Self { world, clock }
+        let mut apart = scenario.apart().into_iter();
+        let is_alone = scenario.neighbour.is_none();
+        let first = apart.next().map(|first| World::new(&first, customers, is_alone, clock.origin_ms));
+        let others = apart.map(|other| World::new(&other, ids(&other), false, clock.origin_ms));
+        let worlds = first.into_iter().chain(others).collect();
+        let apps = Arc::new(Mutex::new(Apps { worlds, store: Store::default() }));
+        tokio::spawn(keep_moving(Arc::downgrade(&apps), clock));
+        Self { apps, clock }
     }
 
-    /// Returns what happened so far.
+    /// Returns what happened so far to the first application's customers.
     pub fn totals(&self) -> Totals {
-        let world = self.now();
-        let (ledger, names) = world.ledger();
-        ledger.totals(names)
+        self.totals_of(0).unwrap_or_default()
     }
 
-    fn now(&self) -> MutexGuard<'_, World> {
-        moved(&self.world, self.clock)
+    /// Returns what happened so far to the customers of an application, counted from 0; `None` when it is not there.
+    pub fn totals_of(&self, app: usize) -> Option<Totals> {
+        let apps = self.now();
+        let (ledger, names) = apps.worlds.get(app)?.ledger();
+        Some(ledger.totals(names))
+    }
+
+    fn now(&self) -> MutexGuard<'_, Apps> {
+        moved(&self.apps, self.clock)
     }
 }
 
 impl Traffic for SimTraffic {
     fn routes(&self, routes: Vec<Value>) {
-        self.now().routes(&routes);
+        self.now().worlds.iter_mut().for_each(|world| world.routes(&routes));
     }
 
     fn pods(&self, pods: Vec<LivePod>) {
-        self.now().pods(pods);
+        self.now().worlds.iter_mut().for_each(|world| world.pods(&pods));
     }
 
     fn open_work(&self, pod: &str) -> u64 {
-        self.now().open_work(pod)
+        self.now().worlds.iter().map(|world| world.open_work(pod)).sum()
     }
 
     fn kill(&self, pod: &str) -> u64 {
-        self.now().kill(pod)
+        self.now().worlds.iter_mut().map(|world| world.kill(pod)).sum()
     }
 
     fn crashed(&self) -> Vec<String> {
-        self.now().crashed()
+        self.now().worlds.iter_mut().flat_map(World::crashed).collect()
     }
 
     fn gateway_lag(&self) -> Duration {
-        let world = self.now();
-        world.faults().gateway_lag(self.clock.now_ms())
+        let apps = self.now();
+        let lags = apps.worlds.iter().map(|world| world.faults().gateway_lag(self.clock.now_ms()));
+        lags.max().unwrap_or_default()
     }
 
     fn prometheus(&self, path: &str, query: &str) -> (u16, Value) {
-        let world = self.now();
+        let apps = self.now();
         let now_ms = self.clock.now_ms();
-        if world.faults().metrics_away(now_ms) {
+        if apps.worlds.iter().any(|world| world.faults().metrics_away(now_ms)) {
             return unavailable();
         }
-        answer(world.store(), path, query, now_ms)
+        answer(&apps.store, path, query, now_ms)
+    }
+}
+
+impl Apps {
+    fn advance(&mut self, now_ms: i64) {
+        self.worlds.iter_mut().for_each(|world| world.advance(&mut self.store, now_ms));
     }
 }
 
@@ -106,17 +132,17 @@ impl Clock {
     }
 }
 
-fn moved(world: &Mutex<World>, clock: Clock) -> MutexGuard<'_, World> {
+fn moved(apps: &Mutex<Apps>, clock: Clock) -> MutexGuard<'_, Apps> {
     // A panic elsewhere must not silence the cluster for everybody: the numbers are still numbers.
-    let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-    world.advance(clock.now_ms());
-    world
+    let mut apps = apps.lock().unwrap_or_else(PoisonError::into_inner);
+    apps.advance(clock.now_ms());
+    apps
 }
 
-async fn keep_moving(world: Weak<Mutex<World>>, clock: Clock) {
+async fn keep_moving(apps: Weak<Mutex<Apps>>, clock: Clock) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let Some(world) = world.upgrade() else { return };
-        drop(moved(&world, clock));
+        let Some(apps) = apps.upgrade() else { return };
+        drop(moved(&apps, clock));
     }
 }

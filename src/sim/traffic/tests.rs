@@ -18,7 +18,7 @@ fn scenario(faults: Vec<Fault>) -> Scenario {
 
 fn fault(kind: FaultKind, at: &str, slot: Option<Side>, value: f64, lasts: &str) -> Fault {
     let (at, lasts) = (When::try_from(at.to_owned()).unwrap(), Lasts::try_from(lasts.to_owned()).unwrap());
-    Fault { at, kind, slot, customer: "*".into(), value, lasts }
+    Fault { at, kind, app: None, slot, customer: "*".into(), value, lasts }
 }
 
 fn pod(name: &str, slot: Slot) -> LivePod {
@@ -26,6 +26,7 @@ fn pod(name: &str, slot: Slot) -> LivePod {
     LivePod {
         name: name.into(),
         uid: format!("uid-{name}"),
+        deployment: String::new(),
         slot: Some(slot),
         version: version.into(),
         ready: true,

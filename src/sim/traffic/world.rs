@@ -1,7 +1,7 @@
 //! The traffic itself: a state that is moved forward in steps of a tenth of a second.
 
 use super::super::promql::Store;
-use super::super::scenario::Scenario;
+use super::super::scenario::{App, Scenario};
 use super::super::wire::LivePod;
 use super::data_plane::{DataPlane, Destination, PATHS};
 use super::faults::{Faults, Strike};
@@ -57,16 +57,16 @@ pub struct World {
     faults: Faults,
     crashed: Vec<String>,
     ledger: Ledger,
-    store: Store,
 }
 
 #[derive(Debug)]
 struct Settings {
+    app: App,
+    /// Whether pods that belong to no application are its own.
+    takes_strays: bool,
     rps: f64,
     unlisted: f64,
     longest: f64,
-    old: String,
-    new: String,
     restart_ms: i64,
     steps_per_scrape: u64,
 }
@@ -80,8 +80,8 @@ struct End {
 }
 
 impl World {
-    /// Makes the world at `now_ms`, without routes and pods.
-    pub fn new(scenario: &Scenario, customers: Vec<String>, now_ms: i64) -> Self {
+    /// Makes the world of one application at `now_ms`, without routes and pods.
+    pub fn new(scenario: &Scenario, customers: Vec<String>, takes_strays: bool, now_ms: i64) -> Self {
         let mut random = Random::new(scenario.seed);
         let listed = customers.len();
         let shares = skewed_shares(listed, &mut random);
@@ -90,8 +90,8 @@ impl World {
             rps: app.rps.clamp(0.0, 1e5),
             unlisted: if listed == 0 { 1.0 } else { app.unlisted },
             longest: app.longest.max(SHORT.0),
-            old: app.old.clone(),
-            new: app.new.clone(),
+            app: app.clone(),
+            takes_strays,
             restart_ms: (scenario.timing.pod_start * 1000.0) as i64,
             steps_per_scrape: ((scenario.timing.scrape * 1000.0 / STEP_MS as f64).round() as u64).max(1),
         };
@@ -114,26 +114,26 @@ impl World {
             sockets: (0..app.websockets).map(|_| Reverse(now_ms)).collect(),
             faults: Faults::new(&scenario.fault, now_ms),
             crashed: Vec::new(),
-            store: Store::default(),
         }
     }
 
-    /// Moves the world forward, in whole steps, as far as `now_ms` allows.
-    pub fn advance(&mut self, now_ms: i64) {
+    /// Moves the world forward, in whole steps, as far as `now_ms` allows; what is scraped goes into the store.
+    pub fn advance(&mut self, store: &mut Store, now_ms: i64) {
         while self.now_ms + STEP_MS <= now_ms {
-            self.step();
+            self.step(store);
         }
     }
 
     /// Puts routes into force.
     pub fn routes(&mut self, routes: &[Value]) {
-        self.plane = DataPlane::new(routes, &self.customers);
+        self.plane = DataPlane::new(&self.settings.app, routes, &self.customers);
         let homes = (0..self.listed).map(|customer| self.plane.home(customer)).collect();
         self.faults.routed(self.now_ms, homes);
     }
 
     /// Takes over which pods run; work that is open in one that ended is cut.
-    pub fn pods(&mut self, live: Vec<LivePod>) {
+    pub fn pods(&mut self, live: &[LivePod]) {
+        let live: Vec<LivePod> = live.iter().filter(|pod| self.settings.is_own(pod)).cloned().collect();
         let (kept, ended): (Vec<Pod>, Vec<Pod>) =
             std::mem::take(&mut self.pods).into_iter().partition(|pod| live.iter().any(|l| l.uid == pod.live.uid));
         self.pods = kept;
@@ -181,12 +181,7 @@ impl World {
         (&self.ledger, &self.customers)
     }
 
-    /// Returns the samples.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    fn step(&mut self) {
+    fn step(&mut self, store: &mut Store) {
         let from_ms = self.now_ms;
         self.now_ms += STEP_MS;
         self.steps += 1;
@@ -197,7 +192,7 @@ impl World {
         self.begin_requests(from_ms);
         self.open_sockets();
         self.ledger.close_step();
-        self.scrape();
+        self.scrape(store);
     }
 
     fn end_due(&mut self) {
@@ -361,33 +356,37 @@ impl World {
         cut.len() as u64
     }
 
-    fn scrape(&mut self) {
+    fn scrape(&mut self, store: &mut Store) {
         if self.faults.metrics_away(self.now_ms) {
             return;
         }
         let (step, per_scrape) = (self.steps, self.settings.steps_per_scrape);
         for pod in self.pods.iter_mut().filter(|pod| pod.is_due(step, per_scrape)) {
-            pod.scrape(&mut self.store, &self.customers, self.now_ms);
+            pod.scrape(store, &self.customers, self.now_ms);
         }
         self.gone.retain_mut(|target| {
             let due = target.is_due(step, per_scrape);
             if due {
-                target.end(&mut self.store, self.now_ms);
+                target.end(store, self.now_ms);
             }
             !due
         });
         // Forgetting looks at every series; once in ten seconds is often enough.
         if step.is_multiple_of(100) {
-            self.store.forget_before(self.now_ms - RETENTION_MS);
+            store.forget_before(self.now_ms - RETENTION_MS);
         }
     }
 }
 
 impl Settings {
+    fn is_own(&self, pod: &LivePod) -> bool {
+        self.takes_strays || self.app.slot_of(&pod.deployment).is_some()
+    }
+
     fn side(&self, version: &str) -> Option<Side> {
-        if version == self.old {
+        if version == self.app.old {
             Some(Side::Old)
-        } else if version == self.new {
+        } else if version == self.app.new {
             Some(Side::New)
         } else {
             None

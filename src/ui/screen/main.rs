@@ -3,8 +3,8 @@
 //! When there is little room, charts become rows of bars, then events go; header, rings, way out and advice stay.
 
 use super::PANELS;
-use super::card;
 use super::frame::{Said, halves, split, split_across};
+use super::{card, choose};
 use crate::core::Action;
 use crate::ui::chart::Unit;
 use crate::ui::paint::{Row, put};
@@ -47,6 +47,8 @@ const KEYS: &[Action] = &[
 pub(in crate::ui) struct Shown<'a> {
     /// The ring the keyboard points at.
     pub ring: Option<&'a str>,
+    /// The marked plan, while there are several to choose from.
+    pub plan: Option<String>,
     pub said: Said<'a>,
     pub worst: &'a Worst,
 }
@@ -65,6 +67,9 @@ pub(in crate::ui) fn panels((width, height): (u16, u16)) -> Vec<Action> {
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
     if area.width < MIN.0 || area.height < MIN.1 {
         return card::draw(scene, buf, area, shown.said.text);
+    }
+    if !scene.view.plans.is_empty() {
+        return choose::draw(scene, buf, area, shown.said.text, shown.plan.as_deref());
     }
     if card::is_first_run(scene) {
         return card::draw_first_run(scene, buf, area, shown.said.text, shown.said.order);

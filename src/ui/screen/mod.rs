@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod card;
+mod choose;
 pub(super) mod customer;
 pub(super) mod customers;
 pub(super) mod drain;

@@ -1,5 +1,6 @@
 //! Tests of the face as a whole.
 
+mod choose;
 mod closeups;
 mod hostile;
 mod journeys;

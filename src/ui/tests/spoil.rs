@@ -69,6 +69,9 @@ pub fn view(view: &mut View, text: &str) {
     view.drain.version.clone_from(&text);
     view.drain.missing = vec![text.clone(); 3];
     view.drain.survivors.iter_mut().for_each(|(id, _)| id.clone_from(&text));
+    for plan in &mut view.plans {
+        (plan.name, plan.route, plan.release) = (format!("{text}1"), text.clone(), text.clone());
+    }
     for release in &mut view.proposed {
         (release.name, release.version, release.by) = (text.clone(), text.clone(), text.clone());
     }

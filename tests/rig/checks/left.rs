@@ -57,7 +57,8 @@ pub async fn objects(cluster: &Cluster, run: &Run, slots: &Slots, before: &Befor
     check("the base route's fence is a number", &json!(fence.is_some_and(|fence| fence > 0)), json!(true));
     let undo: Value = serde_json::from_str(annotations["pilothouse.dev/undo"].as_str().unwrap_or("null"))?;
     if done {
-        check("the base route's undo", &undo, json!({ "v": 1, "retired": slots.old }));
+        let said = json!([undo["v"], undo["retired"], undo["old"]["name"], undo["new"]["name"]]);
+        check("the base route's undo", &said, json!([1, slots.old, slots.active, slots.idle]));
     } else {
         check("the base route's undo, old", &undo["old"]["name"], json!(slots.active));
         check("the base route's undo, new", &undo["new"]["name"], json!(slots.idle));

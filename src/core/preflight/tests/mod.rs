@@ -1,6 +1,7 @@
 //! Each finding with its exact sentence, on the small cluster.
 
 mod metrics;
+mod plans;
 mod routes;
 mod scaling;
 mod slots;
@@ -48,6 +49,8 @@ fn findings(change: impl FnOnce(&mut Bed), measure: impl FnOnce(&mut Batch)) -> 
     change(&mut bed);
     let desk = bed.open_desk("dana");
     bed.run();
+    // Only says something where there are several.
+    bed.tell(desk, Event::Plan("shop".into()));
     let mut batch = healthy(bed.now);
     measure(&mut batch);
     bed.tell(desk, Event::Metrics(batch));

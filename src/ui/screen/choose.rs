@@ -1,0 +1,58 @@
+//! Which of several plans: the first screen of a namespace that has more than one.
+
+use crate::core::Action;
+use crate::ui::paint::{Row, put};
+use crate::ui::panel::{footer, header};
+use crate::ui::scene::Scene;
+use crate::ui::theme::Role;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Draws the plans; the chosen one is marked.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, chosen: Option<&str>) {
+    let (ink, view) = (&scene.ink, scene.view);
+    let rows = header::height(scene, area.height);
+    header::draw(scene, buf, Rect { height: rows, ..area });
+    let mut bottom = vec![footer::keys(
+        scene,
+        area.width,
+        &[Action::Open, Action::Down, Action::Help, Action::Palette, Action::Quit],
+        said,
+    )];
+    bottom.extend(footer::advice(scene, area.width, 1));
+    footer::draw_up(buf, area, &bottom);
+    let width = area.width.min(84);
+    let card = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + rows,
+        width,
+        height: area.height.saturating_sub(rows + bottom.len() as u16),
+    };
+    let title =
+        vec![ink.bold(&format!(" {} plans in namespace {}: which one? ", view.plans.len(), view.header.namespace))];
+    let inner = ink.frame(buf, card, title, Vec::new());
+    let room = usize::from(inner.width).saturating_sub(1);
+    let head =
+        format!("   {} {} {} under way", ink.left("plan", 22), ink.left("environment", 11), ink.left("route", 18));
+    put(buf, inner, 1, &Row::from(ink.role(Role::Dim, &ink.fit(&head, room))));
+    let at = view.plans.iter().position(|plan| Some(plan.name.as_str()) == chosen).unwrap_or(0);
+    let in_sight = usize::from(inner.height.saturating_sub(5)).max(1);
+    let top = (at + 1).saturating_sub(in_sight);
+    for (y, (i, plan)) in view.plans.iter().enumerate().skip(top).take(in_sight).enumerate() {
+        let sign = if i == at { ink.glyph(Role::Focus) } else { " " };
+        let release = if plan.release.is_empty() { "nothing" } else { &plan.release };
+        let text = format!(
+            " {sign} {} {} {} {release}",
+            ink.left(&plan.name, 22),
+            ink.left(&plan.environment, 11),
+            ink.left(&plan.route, 18)
+        );
+        let text = ink.fit(&text, room);
+        put(buf, inner, 2 + y as u16, &Row::from(if i == at { ink.role(Role::Focus, &text) } else { ink.text(&text) }));
+    }
+    let told = format!(
+        " {} opens it; a console shows one plan at a time, and --plan NAME opens one at once.",
+        scene.key(Action::Open)
+    );
+    put(buf, inner, inner.height.saturating_sub(1), &Row::from(ink.role(Role::Dim, &ink.fit(&told, room))));
+}

@@ -1,0 +1,47 @@
+//! Several plans in the namespace: which one is shown is a person's choice.
+
+use super::journeys::Desk;
+use super::views;
+use crate::core::{Header, PlanRow, View};
+use crate::ui::Ask;
+
+fn several() -> View {
+    let plan = |name: &str, release: &str| PlanRow {
+        name: name.to_owned(),
+        environment: "PROD".to_owned(),
+        route: format!("{name}-route"),
+        release: release.to_owned(),
+    };
+    let base = views::idle();
+    View {
+        header: Header { state: "NO PLAN".to_owned(), ..base.header.clone() },
+        plans: vec![plan("billing", ""), plan("trackx", "4.12.0 Baking")],
+        rings: Vec::new(),
+        ..base
+    }
+}
+
+#[test]
+fn several_plans_are_listed_with_what_is_under_way_and_enter_opens_the_marked_one() {
+    let mut desk = Desk::new(several());
+    let shown = desk.draw();
+    for part in ["2 plans in namespace", "billing-route", "nothing", "4.12.0 Baking"] {
+        assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+    }
+    assert_eq!(desk.press("enter"), [Ask::Plan("billing".to_owned())]);
+    assert_eq!(desk.press("down"), []);
+    assert_eq!(desk.press("enter"), [Ask::Plan("trackx".to_owned())]);
+    // The mark is on the plan, whatever arrives above it.
+    desk.view.plans.insert(0, PlanRow { name: "accounts".to_owned(), ..PlanRow::default() });
+    assert_eq!(desk.press("enter"), [Ask::Plan("trackx".to_owned())]);
+}
+
+#[test]
+fn enter_opens_no_plan_on_another_screen_and_none_once_one_is_open() {
+    let mut desk = Desk::new(several());
+    desk.press("?");
+    assert!(!desk.press("enter").iter().any(|ask| matches!(ask, Ask::Plan(_))));
+    desk.press("esc");
+    desk.view = views::idle();
+    assert!(!desk.press("enter").iter().any(|ask| matches!(ask, Ask::Plan(_))));
+}
