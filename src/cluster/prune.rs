@@ -129,11 +129,12 @@ mod tests {
     #[test]
     fn only_the_named_parts_are_left_out_at_their_places_and_in_every_element() {
         let object = json!({
-            "metadata": { "name": "p", "managedFields": [1], "annotations": { "spec": "x" }, "labels": { "managedFields": "kept" } },
+            "metadata": { "name": "p", "managedFields": [1], "annotations": { "spec": "x" },
+                          "labels": { "managedFields": "kept" } },
             "spec": { "n": -1, "big": 18_446_744_073_709_551_615u64, "f": 1.5, "on": true, "none": null },
             "status": { "spec": { "managedFields": [] } },
         });
-        let list = json!({ "kind": "List", "metadata": { "managedFields": "of the list" }, "items": [object, 7, "x"] });
+        let list = json!({ "kind": "List", "metadata": { "continue": "t" }, "items": [object, 7, "x"] });
         let text = list.to_string();
         let mut expected = list.clone();
         expected["items"][0]["metadata"].as_object_mut().unwrap().remove("managedFields");

@@ -245,7 +245,7 @@ mod tests {
         let mut script = vec![listed(1, &[object("a", 1)])];
         script.extend((0..5).map(|_| broken()));
         script.push(Reply::Lines(vec![(100, event("ADDED", object("b", 2)))]));
-        let (told, log) = followed(WatchSpec::all(ResourceKind::Pod), script, 14).await;
+        let (told, log) = followed(WatchSpec::all(ResourceKind::Deployment), script, 14).await;
         let failed = words(&told).iter().filter(|word| word.starts_with("failed")).count();
         assert_eq!(failed, 5, "{told:?}");
         assert!(told.iter().any(|(_, word)| word.contains("500") && word.contains("etcd")), "{told:?}");

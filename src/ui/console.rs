@@ -3,11 +3,11 @@
 mod order;
 mod take;
 
+use super::ask::Ask;
 use super::backdrop::Backdrop;
 use super::chord::Chord;
 use super::clock::Clock;
 use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
-use super::export::Export;
 use super::keymap::{self, Keymap, Lookup, Place};
 use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
@@ -41,28 +41,6 @@ pub struct Look {
     pub privacy: bool,
     /// Whether the theme follows the terminal's background, until a person changes it.
     pub auto: bool,
-}
-
-/// What the console asks of the runtime.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ask {
-    /// Carry out a command.
-    Run {
-        /// The command.
-        command: Command,
-        /// Identifies what was shown when it was confirmed; `None` for what needs no preview.
-        mark: Option<String>,
-    },
-    /// Open this one of several plans.
-    Plan(String),
-    /// Leave.
-    Quit,
-    /// Draw every cell again.
-    Redraw,
-    /// Give a clean text to the terminal's clipboard.
-    Copy(String),
-    /// Write an export to new files, and say where they are.
-    Export(Export),
 }
 
 /// The console at the keyboard.

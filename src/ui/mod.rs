@@ -1,5 +1,6 @@
 //! The face of the console: turns a view into a picture and keys into orders; knows nothing of the cluster.
 
+mod ask;
 mod backdrop;
 mod big;
 mod chart;
@@ -29,9 +30,10 @@ pub mod text;
 mod theme;
 mod title;
 
+pub use ask::Ask;
 pub use backdrop::Backdrop;
 pub use chord::Chord;
-pub use console::{Ask, Look, Ui};
+pub use console::{Look, Ui};
 pub use export::{Export, json};
 pub use keymap::{Binding, Keymap, Lookup, Place};
 pub use kiosk::Kiosk;

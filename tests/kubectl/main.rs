@@ -228,7 +228,7 @@ fn what_manifests_prints_can_be_applied() {
     assert!(printed.ok, "{}", printed.err);
     let file = cluster.file("manifests.yaml", &printed.out);
     assert!(cluster.ok(&["apply", "--server-side", "--force-conflicts", "-f", &file]).contains("pilothouse-operator"));
-    assert!(cluster.ok(&["get", "roles"]).contains("pilothouse-viewer"));
+    assert!(cluster.ok(&["get", "roles", "--namespace", "default"]).contains("pilothouse-viewer"));
 }
 
 #[test]

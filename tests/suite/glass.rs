@@ -148,7 +148,7 @@ async fn a_retired_version_that_runs_again_gets_everybody_by_the_typed_phrase() 
         let typed = |_: &str| Some("override 4.11.8".to_owned());
         let said = break_glass(&read, &drive, Glass { ask: &typed, ..NOBODY }, &mut out).await.unwrap();
         assert!(said.contains("the old version 4.11.8, although it was retired"), "{said}");
-        assert_eq!(String::from_utf8(out).unwrap(), "  HTTPRoute trackx is back\n");
+        assert_eq!(String::from_utf8(out).unwrap(), "  HTTPRoute/trackx is back\n");
     }
     sleep(Duration::from_secs(5)).await;
     let back = demo.clock()() - Duration::from_secs(2);

@@ -21,23 +21,28 @@ pub(in crate::ui) fn way_out(scene: &Scene, width: u16) -> Row {
 }
 
 /// Writes the keys that matter, as many as fit; what was just said to the person stands in their place.
+///
+/// The way back and help come last where they are among them, and are never what has no room.
 pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: Option<&str>) -> Row {
     if let Some(said) = said {
         let sign = scene.ink.glyph(Role::Warn);
         return Row::from(scene.ink.role(Role::Warn, &format!(" {sign} {said}")));
     }
+    let cells = |action: Action| scene.key(action).len() + 1 + action.spec().title.len() + 2;
+    let kept = [Action::Back, Action::Help].into_iter().filter(|action| actions.contains(action));
+    let others = actions.iter().copied().filter(|action| !matches!(action, Action::Back | Action::Help));
+    // A row begins with a blank, and of the two at its end one may be cut off.
+    let mut room = usize::from(width).saturating_sub(kept.clone().map(cells).sum());
     let mut pieces = vec![scene.ink.text(" ")];
-    let mut used = 1;
-    for action in actions {
-        let key = scene.key(*action);
-        let title = action.spec().title;
-        let cells = key.len() + 1 + title.len() + 2;
-        if key.is_empty() || used + cells > usize::from(width) + 1 {
+    for action in others.chain(kept) {
+        let key = scene.key(action);
+        let is_kept = matches!(action, Action::Back | Action::Help);
+        if key.is_empty() || (!is_kept && cells(action) > room) {
             continue;
         }
-        used += cells;
+        room = room.saturating_sub(if is_kept { 0 } else { cells(action) });
         pieces.push(scene.ink.bold(&key));
-        pieces.push(scene.ink.role(Role::Dim, &format!(" {title}  ")));
+        pieces.push(scene.ink.role(Role::Dim, &format!(" {}  ", action.spec().title)));
     }
     Row::from(pieces)
 }

@@ -122,7 +122,7 @@ fn what_is_not_applied_any_more_is_removed_unless_somebody_else_owns_it() {
     assert_eq!(object["metadata"]["labels"], json!({"y": "1"}));
     let container = &object["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["env"], json!([{"name": "B", "value": "1"}]));
-    let mut bare = less.clone();
+    let mut bare = less;
     bare["spec"]["template"]["spec"] = json!({});
     let (object, owners) = Owners::apply(by, Some(&tracked(&object, &owners)), &bare, false).unwrap();
     assert_eq!(object["spec"]["template"]["spec"].get("containers"), None);
@@ -157,7 +157,7 @@ fn kubectl_migrates_what_its_own_last_apply_has_set() {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 1}});
     old["metadata"]["annotations"] = json!({LAST_APPLIED: config.to_string()});
     let old = tracked(&old, &Owners::create(writer(&DEPLOYMENTS, "kubectl-client-side-apply"), &old, &old));
-    let mut next = config.clone();
+    let mut next = config;
     next["spec"]["replicas"] = json!(2);
     assert_eq!(Owners::apply(writer(&DEPLOYMENTS, "other"), Some(&old), &next, false).unwrap_err().code, 409);
     let (object, _) = Owners::apply(writer(&DEPLOYMENTS, KUBECTL), Some(&old), &next, false).unwrap();
