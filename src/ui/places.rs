@@ -268,6 +268,8 @@ impl Places {
     pub fn export(&self, view: &View) -> Result<Export, &'static str> {
         let unread = "the list is being read: try again in a moment";
         match &self.screen {
+            // A list that is not known is no list of nobody.
+            Screen::Main | Screen::Customers if view.customers.is_empty() => Err("no customers are known here yet"),
             Screen::Main | Screen::Customers => Ok(export::customers(view, &self.customers.rows(view))),
             Screen::Audit => Ok(export::audit(view, self.audit_closeup().ok_or(unread)?)),
             Screen::Releases => Ok(export::releases(view, self.releases_closeup().ok_or(unread)?)),

@@ -51,7 +51,10 @@ fn a_signal_brings_the_terminal_back_and_says_so_in_the_exit_code() {
 fn an_export_is_a_new_file_for_its_owner_alone() {
     let mut terminal = demo(SMALL);
     terminal.wait_for("STANDBY", SOON);
-    terminal.type_text("ce");
+    terminal.type_text("c");
+    // The list is there.
+    terminal.wait_for("12 of 12", SOON);
+    terminal.type_text("e");
     terminal.wait_for("saved ~/.local/state/pilothouse/exports/customers-", SOON);
     terminal.type_text("q");
     terminal.exit_code();

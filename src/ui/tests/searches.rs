@@ -139,6 +139,9 @@ fn lists_are_exported_as_they_are_shown_and_other_screens_have_none() {
         assert_eq!(desk.press(keys), [], "{keys}");
         shows(&mut desk, "there is nothing to export here");
     }
+    let mut unknown = self::desk(View::default());
+    assert_eq!(unknown.press("c e"), []);
+    shows(&mut unknown, "no customers are known here yet");
     desk.ui.exported(desk.now_ms, Ok("~/exports/customers.csv".to_owned()));
     shows(&mut desk, "saved ~/exports/customers.csv");
     desk.ui.exported(desk.now_ms, Err("write to /x: no space".to_owned()));
