@@ -61,6 +61,8 @@ fn of_several_plans_one_is_chosen_and_what_is_open_is_not_taken_away() {
         view.plans.iter().map(|p| (p.name.as_str(), p.environment.as_str(), p.route.as_str())).collect();
     assert_eq!(names, [("bill", "STAGE", "bill"), ("shop", "PROD", "shop")]);
     assert_eq!((view.header.plan.as_str(), view.header.state.as_str()), ("", "NO PLAN"));
+    let advice = (view.advice.text.as_str(), view.advice.action);
+    assert_eq!(advice, ("choose the plan to open: bill, shop", Some(super::Action::Open)));
     bed.order(desk, start());
     assert_eq!(bed.get(ResourceKind::RolloutPlan, "shop")["status"], Value::Null, "nothing is started blindly");
 

@@ -83,7 +83,7 @@ impl Robot {
     pub fn step(&mut self, screen: &str) -> Option<Keys> {
         let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
         let question = self.question(&rows)?;
-        let text = question.asked();
+        let text = question.asked(&self.version);
         if let Some((last, looks)) = &mut self.answered
             && *last == text
             && *looks < PATIENCE
@@ -182,9 +182,10 @@ enum Question {
 
 impl Question {
     /// What is asked, whatever has been typed: a slow screen shows a word letter by letter.
-    fn asked(&self) -> String {
+    fn asked(&self, version: &str) -> String {
         match self {
             Self::Word { word, typed } if word.starts_with(typed) && word != typed => format!("word {word}"),
+            Self::Version { typed } if version.starts_with(typed) && version != typed => format!("version {version}"),
             question => format!("{question:?}"),
         }
     }

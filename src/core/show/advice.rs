@@ -89,6 +89,10 @@ fn idle(state: &State, now: Timestamp) -> Advice {
         if !source.listed {
             return say("reading the cluster".into(), Tone::Plain);
         }
+        let names = state.world.plan_names();
+        if state.plan_name().is_none() && names.len() > 1 {
+            return step(format!("choose the plan to open: {}", names.join(", ")), Action::Open, Tone::Plain);
+        }
         let finding = state.plan_findings.first().filter(|_| state.plan_name().is_some()).cloned();
         return say(finding.unwrap_or_else(|| crate::core::preflight::no_plan(state)).text, Tone::Bad);
     }

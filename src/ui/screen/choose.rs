@@ -50,9 +50,6 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Opt
         let text = ink.fit(&text, room);
         put(buf, inner, 2 + y as u16, &Row::from(if i == at { ink.role(Role::Focus, &text) } else { ink.text(&text) }));
     }
-    let told = format!(
-        " {} opens it; a console shows one plan at a time, and --plan NAME opens one at once.",
-        scene.key(Action::Open)
-    );
-    put(buf, inner, inner.height.saturating_sub(1), &Row::from(ink.role(Role::Dim, &ink.fit(&told, room))));
+    let told = " A console shows one plan at a time; --plan NAME opens one at once.";
+    put(buf, inner, inner.height.saturating_sub(1), &Row::from(ink.role(Role::Dim, &ink.fit(told, room))));
 }
