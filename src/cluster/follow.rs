@@ -29,8 +29,9 @@ const OVERDUE: Duration = Duration::from_secs(3);
 /// How long an answer may take to begin, or to be read as a whole where it is small.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long a first list may take: thousands of pods over a bad link.
-const LIST: Duration = Duration::from_secs(20);
+/// How long a page of a first list may take, and the whole: ten thousand pods are 100 MB, which takes its time over a bad
+/// link; pages that keep coming are progress, and the server forgets where a list goes on after five minutes.
+const LIST: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(240));
 
 /// How often what must be fresh is read.
 const BEAT: Duration = Duration::from_secs(2);
@@ -280,7 +281,7 @@ impl Follower {
         let mut failures = 0;
         loop {
             let begun = Instant::now();
-            match list(&self.client, self.spec.kind, &self.filter(), ANSWER).await {
+            match list(&self.client, self.spec.kind, &self.filter(), (ANSWER, ANSWER)).await {
                 Ok(listed) => {
                     failures = 0;
                     self.out.time(listed.date).await?;

@@ -37,7 +37,7 @@ pub async fn read(client: &ReadClient, read: &Read, deadline: Span) -> Result<Fo
         Read::List { kind, selector } => {
             let filter =
                 if selector.is_empty() { String::new() } else { format!("&labelSelector={}", wire::encode(selector)) };
-            list(client, *kind, &filter, deadline.0).await.map(|listed| Found::Many(listed.items))
+            list(client, *kind, &filter, (deadline.0, deadline.0)).await.map(|listed| Found::Many(listed.items))
         }
     };
     found.map_err(|fault| ReadFailure { forbidden: matches!(fault.status, Some(401 | 403)), why: fault.why })
@@ -62,21 +62,22 @@ pub(super) async fn get(
     Ok((Some(object), answer.date))
 }
 
-/// Lists a kind, page by page; `filter` is appended to the query and starts with `&`.
+/// Lists a kind, page by page; `filter` is appended to the query and starts with `&`. A page may take `deadlines.0`, all
+/// of them `deadlines.1`.
 pub(super) async fn list(
     client: &ReadClient,
     kind: ResourceKind,
     filter: &str,
-    deadline: Duration,
+    deadlines: (Duration, Duration),
 ) -> Result<Listed, Fault> {
     let namespace = client.namespace();
     let path = wire::path(namespace, kind, None, None);
-    let end = Instant::now() + deadline;
+    let end = Instant::now() + deadlines.1;
     let mut listed = Listed::default();
     let mut token = String::new();
     loop {
         let page = format!("{path}?limit={PAGE}{filter}{token}");
-        let answer = ask(client, &page, end.saturating_duration_since(Instant::now())).await?;
+        let answer = ask(client, &page, deadlines.0.min(end.saturating_duration_since(Instant::now()))).await?;
         if !answer.is_success() {
             return Err(answer.fault(namespace, kind));
         }
@@ -176,7 +177,13 @@ mod tests {
         let body = json!({ "items": [object], "metadata": { "resourceVersion": "9" } }).to_string();
         let listed = async |kind| {
             let (client, _) = respond(200, &body);
-            let listed = list(&ReadClient::from_client(client, "ns"), kind, "", Duration::from_secs(3)).await;
+            let listed = list(
+                &ReadClient::from_client(client, "ns"),
+                kind,
+                "",
+                (Duration::from_secs(3), Duration::from_secs(3)),
+            )
+            .await;
             let Ok(listed) = listed else { panic!("not listed") };
             listed.items
         };
