@@ -207,6 +207,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_long_list_is_waited_for_while_its_pages_come_and_given_up_when_one_does_not() {
+        let page = |seconds: u64, name: &str, next: &str| {
+            let metadata = json!({"resourceVersion": "5", "continue": next});
+            Reply::Lines(vec![(seconds * 1000, json!({"items": [object(name, 1)], "metadata": metadata}))])
+        };
+        let slow = vec![page(15, "a", "1"), page(15, "b", "2"), page(15, "c", "")];
+        let (told, _) = followed(WatchSpec::all(ResourceKind::Pod), slow, 46).await;
+        assert!(told.contains(&(45, "reset a,b,c".to_owned())), "{told:?}");
+        let stuck = vec![page(15, "a", "1"), page(30, "b", "")];
+        let (told, _) = followed(WatchSpec::all(ResourceKind::Pod), stuck, 36).await;
+        let failed: Vec<&(u64, String)> = told.iter().filter(|(_, word)| word.starts_with("failed")).collect();
+        assert_eq!(failed.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [35], "{told:?}");
+        assert!(failed[0].1.contains("no answer within 20s"), "{told:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_quiet_kind_gives_a_sign_of_life_at_least_every_five_seconds() {
         let (told, _) = followed(WatchSpec::all(ResourceKind::Pod), vec![listed(1, &[])], 60).await;
         let alive: Vec<u64> = told.iter().filter(|(_, word)| word == "alive").map(|(at, _)| *at).collect();

@@ -64,19 +64,11 @@ pub fn customers(view: &View, rows: &[&CustomerRow]) -> Export {
 
 /// Takes the whole journal and the notices of this console.
 pub fn audit(view: &View, audit: &Audit) -> Export {
-    let head = &view.header;
-    let value = json!({
-        "cluster": head.cluster,
-        "namespace": head.namespace,
-        "plan": head.plan,
-        "exportedAt": view.now,
-        "audit": audit,
-        "notices": view.notices,
-    });
+    let json = with_place(view, json!({ "audit": audit, "notices": view.notices }));
     Export {
         what: format!("{} records", audit.records.len()),
         stem: stem("audit", &audit.release, view.now),
-        files: vec![("md", markdown(view, audit)), ("json", ascii_json(&value))],
+        files: vec![("md", markdown(view, audit)), ("json", json)],
     }
 }
 
@@ -98,19 +90,11 @@ pub fn releases(view: &View, releases: &Releases) -> Export {
     for row in &releases.rows {
         table.row(past(row));
     }
-    let head = &view.header;
-    let value = json!({
-        "cluster": head.cluster,
-        "namespace": head.namespace,
-        "plan": head.plan,
-        "exportedAt": view.now,
-        "releases": releases.rows,
-        "delivery": releases.delivery,
-    });
+    let json = with_place(view, json!({ "releases": releases.rows, "delivery": releases.delivery }));
     Export {
         what: format!("{} releases and the figures of delivery", releases.rows.len()),
-        stem: stem("releases", &head.plan, view.now),
-        files: vec![("csv", table.text), ("json", ascii_json(&value))],
+        stem: stem("releases", &view.header.plan, view.now),
+        files: vec![("csv", table.text), ("json", json)],
     }
 }
 
@@ -123,7 +107,13 @@ pub fn json<T: Serialize>(report: &T) -> Result<String, serde_json::Error> {
     Ok(escaped(&serde_json::to_string_pretty(report)?))
 }
 
-fn ascii_json(value: &serde_json::Value) -> String {
+/// Writes JSON after where and when it was taken.
+fn with_place(view: &View, mut value: serde_json::Value) -> String {
+    let head = &view.header;
+    value["cluster"] = json!(head.cluster);
+    value["namespace"] = json!(head.namespace);
+    value["plan"] = json!(head.plan);
+    value["exportedAt"] = json!(view.now);
     escaped(&format!("{value:#}"))
 }
 

@@ -187,3 +187,15 @@ fn request(namespace: &str) -> MetricsRequest {
         gates: Vec::new(),
     }
 }
+
+#[test]
+fn samples_and_signs_of_life_are_no_reason_for_a_picture_and_changes_are() {
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let kube = |change| Event::Kube(core::KubeEvent { kind: ResourceKind::Pod, change });
+    assert!(!is_news(&Event::Metrics(crate::model::Batch { at: now, families: std::collections::BTreeMap::new() })));
+    assert!(!is_news(&Event::Gates { at: now, answers: Vec::new() }));
+    assert!(!is_news(&kube(core::Change::Alive)));
+    assert!(is_news(&kube(core::Change::Reset(Vec::new()))));
+    assert!(is_news(&kube(core::Change::Failed("gone".to_owned()))));
+    assert!(is_news(&Event::Wrote { id: OpId(1), outcome: Outcome::Unknown("lost".to_owned()) }));
+}

@@ -63,22 +63,27 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Opt
     footer::draw_up(buf, area, &bottom);
 }
 
-/// Draws what is missing, and what can be done about it.
-pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, order: bool) {
-    let view = scene.view;
+/// Draws the header, and these rows and the advice at the bottom; returns where a card in the middle has its place.
+pub(super) fn place(scene: &Scene, buf: &mut Buffer, area: Rect, mut bottom: Vec<Row>) -> Rect {
     let rows = header::height(scene, area.height);
     header::draw(scene, buf, Rect { height: rows, ..area });
-    let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
-    bottom.push(footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said));
     bottom.extend(footer::advice(scene, area.width, 1));
     footer::draw_up(buf, area, &bottom);
     let width = area.width.min(84);
-    let card = Rect {
+    Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + rows,
         width,
         height: area.height.saturating_sub(rows + bottom.len() as u16),
-    };
+    }
+}
+
+/// Draws what is missing, and what can be done about it.
+pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, order: bool) {
+    let view = scene.view;
+    let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    bottom.push(footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said));
+    let card = place(scene, buf, area, bottom);
     let title = vec![scene.ink.role(Role::Danger, &format!(" {} ", view.header.state))];
     let inner = scene.ink.frame(buf, card, title, Vec::new());
     let why = if view.header.why.is_empty() { "nothing more is known" } else { &view.header.why };

@@ -1,8 +1,9 @@
 //! Which of several plans: the first screen of a namespace that has more than one.
 
+use super::card;
 use crate::core::Action;
 use crate::ui::paint::{Row, put};
-use crate::ui::panel::{footer, header};
+use crate::ui::panel::footer;
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
@@ -11,23 +12,8 @@ use ratatui::layout::Rect;
 /// Draws the plans; the chosen one is marked.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, chosen: Option<&str>) {
     let (ink, view) = (&scene.ink, scene.view);
-    let rows = header::height(scene, area.height);
-    header::draw(scene, buf, Rect { height: rows, ..area });
-    let mut bottom = vec![footer::keys(
-        scene,
-        area.width,
-        &[Action::Open, Action::Down, Action::Help, Action::Palette, Action::Quit],
-        said,
-    )];
-    bottom.extend(footer::advice(scene, area.width, 1));
-    footer::draw_up(buf, area, &bottom);
-    let width = area.width.min(84);
-    let card = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + rows,
-        width,
-        height: area.height.saturating_sub(rows + bottom.len() as u16),
-    };
+    let keys = [Action::Open, Action::Down, Action::Help, Action::Palette, Action::Quit];
+    let card = card::place(scene, buf, area, vec![footer::keys(scene, area.width, &keys, said)]);
     let title =
         vec![ink.bold(&format!(" {} plans in namespace {}: which one? ", view.plans.len(), view.header.namespace))];
     let inner = ink.frame(buf, card, title, Vec::new());
