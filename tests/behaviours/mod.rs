@@ -3,6 +3,7 @@
 //! Each behaviour is a short conversation; what is kept of it is only what the product relies on: codes, reasons,
 //! whether causes are named, and the fields it reads. Every difference is a bug of the embedded server.
 
+mod applies;
 mod creates;
 mod deletes;
 pub mod embedded;
@@ -89,6 +90,20 @@ const ALL: &[(&str, Ask)] = table![
     scales::scale_with_a_stale_version_conflicts,
     scales::scale_without_replicas_or_of_nothing_is_refused,
     scales::tables_have_these_columns,
+    applies::a_create_records_every_field_that_is_set,
+    applies::an_apply_creates_and_records_what_it_has,
+    applies::an_apply_of_the_same_again_changes_no_version,
+    applies::an_apply_shares_a_value_and_conflicts_over_another,
+    applies::a_conflict_with_an_update_names_its_version,
+    applies::a_forced_apply_takes_the_field,
+    applies::what_is_no_longer_applied_is_removed,
+    applies::items_of_lists_are_merged_and_removed_by_their_keys,
+    applies::the_rules_of_a_route_are_owned_as_one,
+    applies::an_update_takes_the_fields_it_changes,
+    applies::each_subresource_has_its_own_entry,
+    applies::an_apply_must_be_well_formed,
+    applies::a_record_can_be_sent_and_forgotten,
+    applies::kubectl_takes_over_what_it_applied_from_the_client_side,
     deletes::delete_removes,
     deletes::delete_of_a_missing_object_says_not_found,
     deletes::delete_with_another_uid_conflicts,
