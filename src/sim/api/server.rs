@@ -391,10 +391,11 @@ fn selection(at: &Address, query: &Query) -> Result<Selection, Failure> {
     Selection::parse(at.resource, namespace, query.get("labelSelector"), query.get("fieldSelector"))
 }
 
-/// Who the fields of a write belong to: `fieldManager`, else the first word of the `User-Agent`.
+/// Who the fields of a write belong to: `fieldManager`, else the first word of the `User-Agent`, else `unknown`.
 fn manager<'a>(incoming: &'a Incoming, query: &'a Query) -> &'a str {
     let agent = text_header(&incoming.headers, header::USER_AGENT);
-    query.get("fieldManager").unwrap_or_else(|| agent.split('/').next().unwrap_or_default())
+    let agent = agent.split('/').next().filter(|word| !word.is_empty()).unwrap_or("unknown");
+    query.get("fieldManager").unwrap_or(agent)
 }
 
 /// Only server-side apply can be forced, and only it must name its manager.

@@ -144,12 +144,14 @@ impl Owners {
         if taken.is_empty() {
             return;
         }
+        // The real server puts no time on what comes through a Scale.
+        let time = (writer.sub != "scale").then(|| seconds(writer.now));
         match self.0.iter_mut().find(|entry| entry.is_of(writer, false)) {
             Some(entry) => {
                 entry.fields = entry.fields.union(&taken);
-                entry.time = Some(seconds(writer.now));
+                entry.time = time;
             }
-            None => self.0.push(Entry::new(writer, false, taken, Some(seconds(writer.now)))),
+            None => self.0.push(Entry::new(writer, false, taken, time)),
         }
     }
 
