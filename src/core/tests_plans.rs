@@ -1,9 +1,9 @@
 //! Several plans in one namespace: what the console of one sees of the other.
 
 use super::testbed::Bed;
-use super::tests::{promoted_on, start};
-use super::{Command, Event};
-use crate::model::{ResourceKind, Slot};
+use super::tests::{baking_on, promoted_on, start};
+use super::{Command, Event, GateAnswer, Verdict};
+use crate::model::{LabelledPoints, Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
 
 /// The neighbour's plan, with its own route and slots.
@@ -134,4 +134,41 @@ fn a_release_of_another_plan_is_not_started_under_this_one() {
     assert_eq!(bed.get(ResourceKind::RolloutPlan, "shop")["status"], Value::Null);
     let said = format!("{:?}", bed.view(desk).running);
     assert!(said.contains("belongs to RolloutPlan bill"), "{said}");
+}
+
+#[test]
+fn errors_of_a_neighbour_break_no_gate_those_of_an_unknown_pod_let_none_pass_and_our_own_hold() {
+    let mut bed = shared();
+    let mut plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+    plan["spec"]["gates"] =
+        json!([{ "name": "errors", "kind": "errorRatio", "max": "1%", "for": "5s", "minRequests": 10 }]);
+    bed.put(ResourceKind::RolloutPlan, plan);
+    let (mut bed, desk) = baking_on(bed);
+    bed.pass(8);
+    // Of each pod: requests in the window, and how many of them failed.
+    let judged = |bed: &mut Bed, pods: &[(&str, f64, f64)]| {
+        let now = bed.now.as_millisecond();
+        let series = |pod: &str, code: Option<&str>, grown: f64| -> LabelledPoints {
+            let labels = [Some(("pod", pod)), code.map(|code| ("code", code))];
+            let labels = labels.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            (labels.collect(), vec![(now - 4000, 100.0), (now - 2000, 100.0), (now, 100.0 + grown)])
+        };
+        let finished = pods
+            .iter()
+            .flat_map(|(pod, all, failed)| [series(pod, Some("200"), all - failed), series(pod, Some("503"), *failed)]);
+        let seen = pods.iter().map(|(pod, _, _)| series(pod, None, 0.0));
+        let answers = vec![Reading::Value(finished.collect()), Reading::Value(seen.collect())];
+        bed.tell(desk, Event::Gates { at: bed.now, answers: vec![GateAnswer { gate: "errors".into(), answers }] });
+        bed.run();
+        bed.view(desk).gates[0].verdict.clone()
+    };
+    let good = ("shop-b-0", 100.0, 0.0);
+    assert_eq!(judged(&mut bed, &[good]), Verdict::Pass);
+    assert_eq!(judged(&mut bed, &[good, ("bill-b-7d9f-aaaaa", 100.0, 50.0)]), Verdict::Pass);
+    let doubt = judged(&mut bed, &[good, ("somebody", 100.0, 50.0)]);
+    assert!(matches!(&doubt, Verdict::Unknown(why) if why.contains("whose they are")), "{doubt:?}");
+    assert!(bed.release()["spec"]["hold"].is_null());
+    // Good requests of somebody else hide no errors of ours.
+    assert_eq!(judged(&mut bed, &[("shop-b-0", 100.0, 5.0), ("somebody", 9900.0, 0.0)]), Verdict::Fail);
+    assert_eq!(bed.release()["spec"]["hold"]["by"], "gate errors");
 }
