@@ -171,6 +171,8 @@ impl Pods {
         }
         let fresh = Arc::new(labels.clone());
         if !owner.is_empty() {
+            // What no pod has any more goes: a screen that watches for months sees many ReplicaSets.
+            self.shared.retain(|_, labels| Arc::strong_count(labels) > 1);
             self.shared.insert(owner.to_owned(), fresh.clone());
         }
         fresh
