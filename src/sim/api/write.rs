@@ -137,10 +137,23 @@ pub fn replace(store: &Store, target: Target<'_>, body: Value) -> Result<Arc<Val
 /// # Errors
 /// 400, 404, 409, 413 or 422; see [`patch::apply`].
 pub fn patch(store: &Store, target: Target<'_>, kind: PatchKind, change: &Value) -> Result<Arc<Value>, Failure> {
+    let custom = target.resource.custom;
+    edit(store, target, |old| patch::apply(kind, old, change, !custom))
+}
+
+/// Changes an object or its status by what it is: nothing comes between the reading and the writing.
+///
+/// # Errors
+/// 404, what `wanted` refuses, 409 when the wanted form has a stale version, or 422.
+pub fn edit(
+    store: &Store,
+    target: Target<'_>,
+    wanted: impl FnOnce(&Value) -> Result<Value, Failure>,
+) -> Result<Arc<Value>, Failure> {
     let Target { resource, namespace, name, .. } = target;
     store.transact(resource, namespace, name, |old, context| {
         let old = old.ok_or_else(|| Failure::not_found(resource, name))?;
-        update(target, old, patch::apply(kind, old, change, !resource.custom)?, None, context)
+        update(target, old, wanted(old)?, None, context)
     })
 }
 

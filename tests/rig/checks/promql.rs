@@ -4,10 +4,9 @@
 //! same times.
 
 use super::figure;
-use super::smoke::{flip, roll_out, scale};
+use super::smoke::{clear, flip, roll_out};
 use crate::cluster::{Cluster, PROMETHEUS, ask, get};
 use crate::load::{Load, Profile};
-use crate::objects::APP_B;
 use color_eyre::eyre::{Result, ensure};
 use pilothouse::sim::promql::{Labels, Store, answer};
 use serde_json::Value;
@@ -37,8 +36,7 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
     let settled = i64::try_from(SETTLED.as_millis())?;
     let compared = compare(jiff::Timestamp::now().as_millisecond() - settled).await;
     load.end().await?;
-    flip(cluster, 100, 0).await?;
-    scale(cluster, APP_B, 0).await?;
+    clear(cluster).await?;
     let (equal, different) = compared?;
     let all = equal + different.len();
     figure("promql.queries_equal", equal, &format!("of_{all}"));

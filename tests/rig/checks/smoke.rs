@@ -13,6 +13,9 @@ use std::time::Duration;
 /// The version this part brings into slot b.
 const NEW: &str = "4.11.9";
 
+/// How long a route that was written may still be followed as it was before.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// Rolls slot b out, flips the base route there and back under load, and leaves the cluster as it was.
 pub async fn run(cluster: &Cluster) -> Result<()> {
     let load = Load::start(Profile::steady());
@@ -24,17 +27,8 @@ pub async fn run(cluster: &Cluster) -> Result<()> {
     let on_new = load.now();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let off_new = load.now();
-    flip(cluster, 100, 0).await?;
     metrics(cluster).await?;
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    scale(cluster, APP_B, 0).await?;
-    wait("slot b without pods", || async {
-        let pods =
-            cluster.rest.get(&format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app%3D{APP_B}")).await?;
-        ensure!(pods.ok()?["items"].as_array().is_some_and(Vec::is_empty), "pods are left");
-        Ok(())
-    })
-    .await?;
+    clear(cluster).await?;
     let records = load.end().await?;
     let cut: Vec<&Record> = records.iter().filter(|record| record.is_cut()).collect();
     ensure!(cut.is_empty(), "{} of {} transactions were cut, the first: {:?}", cut.len(), records.len(), cut.first());
@@ -68,8 +62,28 @@ pub(super) async fn roll_out(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
+/// Gives slot a all traffic, and slot b no pods as soon as nothing begins or is open there.
+pub(super) async fn clear(cluster: &Cluster) -> Result<()> {
+    flip(cluster, 100, 0).await?;
+    tokio::time::sleep(SETTLES).await;
+    wait("slot b without open transactions", || async {
+        let open = cluster.kubelet.open(NEW);
+        ensure!(open == 0, "{open} are open");
+        Ok(())
+    })
+    .await?;
+    scale(cluster, APP_B, 0).await?;
+    wait("slot b without pods", || async {
+        let pods =
+            cluster.rest.get(&format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app%3D{APP_B}")).await?;
+        ensure!(pods.ok()?["items"].as_array().is_some_and(Vec::is_empty), "pods are left");
+        Ok(())
+    })
+    .await
+}
+
 /// Sets the replicas of a Deployment.
-pub(super) async fn scale(cluster: &Cluster, name: &str, replicas: u32) -> Result<()> {
+async fn scale(cluster: &Cluster, name: &str, replicas: u32) -> Result<()> {
     let patch = json!([{ "op": "replace", "path": "/spec/replicas", "value": replicas }]);
     cluster.rest.patch(&deployment(name), Patch::Json, &patch).await?.ok()?;
     Ok(())
