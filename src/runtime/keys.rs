@@ -23,7 +23,7 @@ pub(super) enum Heard {
     Event(Event),
     /// The answer to "who are you?", which is how a round trip is measured.
     Answer,
-    /// The answer to "what colour is your background?": whether it is light.
+    /// What colour the background is, asked or because it has changed: whether it is light.
     Background(bool),
     /// The answer to "do you know synchronized updates?".
     Synchronized(bool),
@@ -165,6 +165,7 @@ fn csi(bytes: &[u8]) -> Step {
     let meaning = match (parameters.first(), last) {
         (Some(b'?'), b'c') => Some(Heard::Answer),
         (Some(b'?'), b'y') => synchronized(parameters),
+        (Some(b'?'), b'n') => scheme(parameters),
         (Some(b'<'..=b'?'), _) => None,
         _ => csi_key(parameters, last),
     };
@@ -175,6 +176,15 @@ fn csi(bytes: &[u8]) -> Step {
 fn synchronized(parameters: &[u8]) -> Option<Heard> {
     let state = parameters.strip_prefix(b"?2026;")?.strip_suffix(b"$")?;
     Some(Heard::Synchronized(matches!(state, b"1" | b"2")))
+}
+
+/// Reads the report of a change between dark (1) and light (2), which mode 2031 asks for.
+fn scheme(parameters: &[u8]) -> Option<Heard> {
+    match parameters.strip_prefix(b"?997;")? {
+        b"1" => Some(Heard::Background(false)),
+        b"2" => Some(Heard::Background(true)),
+        _ => None,
+    }
 }
 
 /// Reads the report of a background colour, such as `]11;rgb:ffff/ffff/ffff`; any number of digits counts.

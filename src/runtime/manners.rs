@@ -23,7 +23,7 @@ pub struct Manners {
     pub title: bool,
     /// Whether the terminal rings when it is held, fails or is not known any more.
     pub bell: bool,
-    /// Whether the terminal is asked for the colour of its background.
+    /// Whether the terminal is asked for the colour of its background, and to say when it changes.
     pub asks_background: bool,
     /// The folder of exports; `None` where there is no place for one.
     pub exports: Option<PathBuf>,

@@ -26,11 +26,17 @@ const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
 /// Lays the title aside, and takes it back; the second empties it first, for terminals that cannot lay one aside.
 const LAY_TITLE_ASIDE: &str = "\x1b[22;0t";
 const TAKE_TITLE_BACK: &str = "\x1b]0;\x1b\\\x1b[23;0t";
+/// "Say when your colours change between dark and light", and "say nothing more of it" (mode 2031).
+const FOLLOW_COLOURS: &str = "\x1b[?2031h";
+const LEAVE_COLOURS: &str = "\x1b[?2031l";
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the title is ours while the screen is open.
 static TITLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the terminal says when its colours change while the screen is open.
+static FOLLOWED: AtomicBool = AtomicBool::new(false);
 
 /// Held while a frame is written, so that none is written between [`restore`] and the next [`enter`].
 static WRITING: Mutex<()> = Mutex::new(());
@@ -75,6 +81,7 @@ pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuar
     let size = size()?;
     let out = Frames { out: stdout()?, measured: None, asks_background: manners.asks_background };
     TITLED.store(manners.title, Ordering::SeqCst);
+    FOLLOWED.store(manners.asks_background, Ordering::SeqCst);
     *locked(&STDERR) = errors.map(|errors| Diverted { errors, before: None });
     let guard = TerminalGuard(());
     enter_modes()?;
@@ -108,8 +115,9 @@ pub fn restore() {
         &terminal::LeaveAlternateScreen,
         &cursor::Show,
     ]);
+    let colours = if FOLLOWED.load(Ordering::SeqCst) { LEAVE_COLOURS } else { "" };
     let title = if TITLED.load(Ordering::SeqCst) { TAKE_TITLE_BACK } else { "" };
-    let modes = format!("{modes}{title}");
+    let modes = format!("{colours}{modes}{title}");
     let is_written = within(PATIENCE, move || {
         // A frame that is being written ends first; a writer that is stuck, or has panicked, is not waited for.
         let _lock = lock_within(&WRITING, PATIENCE / 2);
@@ -170,7 +178,8 @@ fn enter_modes() -> io::Result<()> {
     ENTERED.store(true, Ordering::SeqCst);
     let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
     let title = if TITLED.load(Ordering::SeqCst) { LAY_TITLE_ASIDE } else { "" };
-    stdout()?.write_all(format!("{title}{modes}").as_bytes())?;
+    let colours = if FOLLOWED.load(Ordering::SeqCst) { FOLLOW_COLOURS } else { "" };
+    stdout()?.write_all(format!("{title}{modes}{colours}").as_bytes())?;
     if let Some(diverted) = locked(&STDERR).as_mut() {
         let before = io::stderr().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stderr(&diverted.errors)?;
@@ -183,7 +192,7 @@ fn enter_modes() -> io::Result<()> {
 struct Frames {
     out: File,
     measured: Option<Instant>,
-    /// Whether the background has still to be asked for: once, for nobody changes it while looking.
+    /// Whether the background has still to be asked for: once, for a terminal that can says when it changes.
     asks_background: bool,
 }
 

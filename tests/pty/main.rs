@@ -101,6 +101,27 @@ fn without_colours_what_is_selected_is_still_seen() {
 }
 
 #[test]
+fn the_theme_follows_a_terminal_that_turns_light_and_dark_again() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("4.11.8", SOON);
+    assert!(terminal.follows_colours(), "the terminal was not asked");
+    // The old version is light cyan on dark, and blue on light.
+    let [dark, light] = [14, 4].map(vt100::Color::Idx);
+    for (report, colour, other) in [("", dark, light), ("\x1b[?997;2n", light, dark), ("\x1b[?997;1n", dark, light)] {
+        terminal.type_text(report);
+        let end = std::time::Instant::now() + SOON;
+        let count = |terminal: &Terminal, colour| terminal.count_cells(|cell| cell.fgcolor() == colour);
+        while count(&terminal, colour) == 0 || count(&terminal, other) > 0 {
+            assert!(std::time::Instant::now() < end, "no {colour:?} after {report:?}:\n{}", terminal.screen());
+            std::thread::sleep(Duration::from_millis(60));
+        }
+    }
+    terminal.type_text("q");
+    assert_eq!(terminal.exit_code(), 0);
+    terminal.assert_restored();
+}
+
+#[test]
 fn a_robot_takes_a_release_to_done_in_real_time() {
     play(None, "DONE");
 }

@@ -21,6 +21,7 @@ pub struct Terminal {
     gone: Arc<AtomicBool>,
     reads: Arc<AtomicBool>,
     questions: Arc<AtomicUsize>,
+    follows_colours: Arc<AtomicBool>,
     line_before: String,
     modes_before: Modes,
     home: tempfile::TempDir,
@@ -86,17 +87,18 @@ impl Terminal {
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
         let modes_before = Modes::of(emulator.lock().expect("the emulator lives").screen());
         let (gone, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        let questions = Arc::new(AtomicUsize::new(0));
+        let (questions, follows_colours) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let reader = Reader {
             output,
             emulator: emulator.clone(),
             gone: gone.clone(),
             reads: reads.clone(),
             questions: questions.clone(),
+            follows_colours: follows_colours.clone(),
         };
         std::thread::spawn(move || reader.run());
         let master = Some(master);
-        Self { child, keys, emulator, master, gone, reads, questions, line_before, modes_before, home }
+        Self { child, keys, emulator, master, gone, reads, questions, follows_colours, line_before, modes_before, home }
     }
 
     /// Returns the screen, one line per row.
@@ -177,6 +179,7 @@ impl Terminal {
         let emulator = self.emulator.lock().expect("the emulator lives");
         assert_eq!(Modes::of(emulator.screen()), self.modes_before);
         assert_eq!(self.line(), self.line_before, "the line is cooked again");
+        assert!(!self.follows_colours(), "the terminal would go on to say when its colours change");
     }
 
     /// Tells whether the program has the screen: the alternate one, on a raw line.
@@ -200,6 +203,11 @@ impl Terminal {
     /// Returns how often the program has asked the terminal who it is.
     pub fn questions(&self) -> usize {
         self.questions.load(Ordering::SeqCst)
+    }
+
+    /// Tells whether the terminal was asked to say when its colours change (mode 2031).
+    pub fn follows_colours(&self) -> bool {
+        self.follows_colours.load(Ordering::SeqCst)
     }
 
     /// Brings the line back to what shells use, as a shell does when a program was stopped.
@@ -247,6 +255,7 @@ struct Reader {
     gone: Arc<AtomicBool>,
     reads: Arc<AtomicBool>,
     questions: Arc<AtomicUsize>,
+    follows_colours: Arc<AtomicBool>,
 }
 
 impl Reader {
@@ -260,6 +269,10 @@ impl Reader {
             self.emulator.lock().expect("the emulator lives").process(&buffer[..n]);
             let questions = buffer[..n].windows(3).filter(|bytes| bytes == b"\x1b[c").count();
             self.questions.fetch_add(questions, Ordering::SeqCst);
+            let modes = buffer[..n].windows(8).filter_map(|bytes| bytes.strip_prefix(b"\x1b[?2031"));
+            for mode in modes {
+                self.follows_colours.store(mode == b"h", Ordering::SeqCst);
+            }
             if self.gone.load(Ordering::SeqCst) {
                 return;
             }

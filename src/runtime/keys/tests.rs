@@ -121,6 +121,8 @@ fn answers_of_the_terminal_are_no_keys() {
         b"\x1bP>|XTerm(390)\x1b\\",
         b"\x1b[?2004;2$y",
         b"\x1b[12;40R",
+        b"\x1b[?997;3n",
+        b"\x1b[0n",
         b"\x1b[I",
         b"\x1b[<0;10;10M",
         b"\x1b[M !!",
@@ -141,6 +143,8 @@ fn a_terminal_says_how_light_its_background_is_and_whether_it_knows_synchronized
     ] {
         assert_eq!(heard(answer), [Heard::Background(is_light)], "{answer:?}");
     }
+    assert_eq!(heard(b"\x1b[?997;1n"), [Heard::Background(false)]);
+    assert_eq!(heard(b"\x1b[?997;2n"), [Heard::Background(true)]);
     assert_eq!(heard(b"\x1b[?2026;2$y"), [Heard::Synchronized(true)]);
     assert_eq!(heard(b"\x1b[?2026;0$y"), [Heard::Synchronized(false)]);
 }
