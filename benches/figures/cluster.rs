@@ -58,6 +58,7 @@ impl Cluster {
                 .map(|i| send(&client, "POST", "api/v1", "pods", "application/json", pod(i)))
                 .buffer_unordered(AT_ONCE);
             made.try_for_each(|_| async { Ok(()) }).await.expect("the pods are created");
+            await_running(&client).await;
         });
         Self { server, kubeconfig, runtime, client, pods, _folder: folder }
     }
@@ -152,6 +153,21 @@ async fn send(
         .body(body.to_string().into_bytes())
         .expect("a request");
     client.request(request).await
+}
+
+/// Waits until every pod runs: what is measured is a cluster at rest, not its start.
+async fn await_running(client: &Client) {
+    let path = "pods?fieldSelector=status.phase!%3DRunning&limit=1";
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let list = send(client, "GET", "api/v1", path, "application/json", Value::Null).await.expect("a list");
+        if list["items"].as_array().is_some_and(Vec::is_empty) {
+            // A pod is ready a moment after it runs.
+            return tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        assert!(Instant::now() < end, "some pods do not run: {}", list["items"][0]["status"]);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 fn scenario_text(customers: usize, rps: f64) -> String {

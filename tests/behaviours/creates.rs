@@ -1,5 +1,6 @@
 //! POST, GET and LIST.
 
+use super::rest::Answer;
 use super::stage::{Stage, said, uid, version};
 use color_eyre::eyre::Result;
 use serde_json::{Value, json};
@@ -139,6 +140,53 @@ pub async fn list_selects_by_name(stage: &Stage) -> Result<Value> {
     }
     let path = format!("{}?fieldSelector=metadata.name%3D{}-second", stage.all("configmaps"), stage.name());
     Ok(names(&stage.rest.get(&path).await?.ok()?))
+}
+
+pub async fn labels_must_be_short_and_plain(stage: &Stage) -> Result<Value> {
+    let mut out = Vec::new();
+    for labels in [
+        json!({ "part": "1".repeat(64) }),
+        json!({ "part": "4.12.0+7" }),
+        json!({ "part": "4.12.0-" }),
+        json!({ "": "one" }),
+        json!({ "example.com/": "one" }),
+        json!({ "a b": "one", "part": "-" }),
+    ] {
+        let mut config = stage.config(stage.name(), "one");
+        config["metadata"]["labels"] = labels.clone();
+        out.push(causes(&stage.rest.post(&stage.all("configmaps"), &config).await?));
+        config["metadata"]["labels"] = json!({});
+        config["metadata"]["annotations"] = labels;
+        out.push(causes(&stage.rest.post(&format!("{}?dryRun=All", stage.all("configmaps")), &config).await?));
+    }
+    Ok(json!(out))
+}
+
+/// The code and the fields of the causes.
+fn causes(answer: &Answer) -> Value {
+    let causes = answer.body["details"]["causes"].as_array().into_iter().flatten();
+    json!([answer.code, causes.map(|cause| cause["field"].clone()).collect::<Vec<_>>()])
+}
+
+pub async fn a_selection_comes_in_pages_of_one_version(stage: &Stage) -> Result<Value> {
+    for name in ["a", "b", "c"] {
+        stage.create("configmaps", &stage.config(&format!("{}-{name}", stage.name()), "one")).await?;
+    }
+    let path = format!("{}?labelSelector=of%3D{}&limit=2", stage.all("configmaps"), stage.name());
+    let first = stage.rest.get(&path).await?.ok()?;
+    let token = first["metadata"]["continue"].as_str().unwrap_or_default();
+    stage.create("configmaps", &stage.config(&format!("{}-d", stage.name()), "one")).await?;
+    let second = stage.rest.get(&format!("{path}&continue={}", encode(token))).await?.ok()?;
+    let same = first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"];
+    let metadata = [&first, &second].map(|page| {
+        let fields = page["metadata"].as_object().into_iter().flatten();
+        fields.filter(|(_, value)| **value != "").map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    });
+    Ok(json!([names(&first), names(&second), same, metadata]))
+}
+
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn names(list: &Value) -> Value {

@@ -49,6 +49,8 @@ const ALL: &[(&str, Ask)] = table![
     creates::list_of_nothing_is_an_empty_list_with_a_version,
     creates::list_selects_by_label,
     creates::list_selects_by_name,
+    creates::labels_must_be_short_and_plain,
+    creates::a_selection_comes_in_pages_of_one_version,
     watches::watch_tells_of_each_change_in_order,
     watches::watch_without_a_version_begins_with_what_exists,
     watches::watch_resumes_after_a_version,

@@ -58,6 +58,16 @@ pub fn check(resource: &Resource, old: Option<&Value>, object: &mut Value) -> Re
     if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(resource, name_of(object), &causes)) }
 }
 
+const LABEL: &str = "must be no more than 63 bytes, alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+
+/// Tells whether a text may be the value of a label; the names of labels and annotations must not be empty, too.
+fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63 && bytes.iter().copied().all(inner) && edge(bytes.first()) && edge(bytes.last())
+}
+
 fn check_metadata(object: &Value, causes: &mut Vec<Cause>) {
     let name = &object["metadata"]["name"];
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
@@ -72,8 +82,21 @@ fn check_metadata(object: &Value, causes: &mut Vec<Cause>) {
     }
     for field in ["labels", "annotations"] {
         for (key, value) in object["metadata"][field].as_object().into_iter().flatten() {
-            if !value.is_string() {
+            let Some(text) = value.as_str() else {
                 causes.push(Cause::invalid(format!("metadata.{field}.{key}"), value, "must be a string"));
+                continue;
+            };
+            let name = key.split_once('/').map_or(key.as_str(), |(_, name)| name);
+            let mut refuse = |why| causes.push(Cause::invalid(format!("metadata.{field}"), &json!(key), why));
+            if name.is_empty() {
+                // The real server names both reasons.
+                refuse("name part must be non-empty");
+            }
+            if name.is_empty() || !is_label(name) {
+                refuse(LABEL);
+            }
+            if field == "labels" && !is_label(text) {
+                causes.push(Cause::invalid("metadata.labels", value, LABEL));
             }
         }
     }

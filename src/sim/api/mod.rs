@@ -7,6 +7,7 @@ mod failure;
 mod faults;
 mod forms;
 mod owners;
+mod page;
 mod patch;
 mod protobuf;
 mod request;

@@ -63,6 +63,11 @@ impl Selection {
         Self { namespace: Some(namespace.to_owned()), labels: labels.collect(), fields: Vec::new() }
     }
 
+    /// Tells whether no selector leaves anything out.
+    pub fn is_whole(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
     /// Tells whether the object is selected.
     pub fn takes(&self, object: &Value) -> bool {
         let metadata = &object["metadata"];

@@ -5,6 +5,7 @@ use super::discovery;
 use super::failure::{Cause, Failure};
 use super::faults::{Disturbance, Faults};
 use super::forms::Form;
+use super::page::{self, Page};
 use super::patch::{PatchKind, read_body};
 use super::protobuf;
 use super::request::{Address, Place, Query, locate};
@@ -218,14 +219,8 @@ impl Server {
 
     fn list(&self, incoming: &Incoming, at: &Address, query: &Query) -> Result<Response, Failure> {
         let selection = selection(at, query)?;
-        let (version, objects) = self.store.list(at.resource);
-        let mut objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).filter(|o| selection.takes(o)).collect();
-        let mut version = version.to_string();
-        let next = page(query, &mut version, &mut objects)?;
-        let metadata = next.map_or_else(
-            || json!({ "resourceVersion": version }),
-            |(token, left)| json!({ "resourceVersion": version, "continue": token, "remainingItemCount": left }),
-        );
+        let Page { objects, metadata } = page::read(&self.store, at.resource, &selection, query)?;
+        let objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
         let list = form(incoming, query).list(at.resource, &objects, &metadata, self.store.clock().now());
         Ok(json_reply(200, &list))
     }
@@ -349,29 +344,6 @@ impl Server {
         let form = form(incoming, &Query::parse(&incoming.uri));
         json_reply(code, &form.one(at.resource, object, self.store.clock().now()))
     }
-}
-
-/// Cuts a list to the page that was asked for; returns the token of the next page and how many objects are behind it.
-///
-/// The token is the version of the first page, which every page names, and the last key that was returned: what changes
-/// meanwhile is told by a watch from that version.
-fn page(query: &Query, version: &mut String, objects: &mut Vec<&Value>) -> Result<Option<(String, usize)>, Failure> {
-    let key =
-        |object: &Value| format!("{}/{}", object["metadata"]["namespace"].as_str().unwrap_or(""), name_of(object));
-    if query.get("limit").is_none() && query.get("continue").is_none() {
-        return Ok(None);
-    }
-    objects.sort_by_cached_key(|object| key(object));
-    if let Some(token) = query.get("continue") {
-        let (first, last) =
-            token.split_once(' ').ok_or_else(|| Failure::bad_request("continue key is not valid: no version in it"))?;
-        first.clone_into(version);
-        objects.retain(|object| key(object).as_str() > last);
-    }
-    let limit = query.get("limit").and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
-    let Some(limit) = limit.filter(|limit: &usize| *limit < objects.len()) else { return Ok(None) };
-    let left = objects.split_off(limit).len();
-    Ok(objects.last().map(|last| (format!("{version} {}", key(last)), left)))
 }
 
 fn delete_options(incoming: &Incoming, query: &Query) -> Result<(DeleteOptions, bool), Failure> {

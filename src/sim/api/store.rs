@@ -95,6 +95,27 @@ impl Store {
         (inner.version, objects)
     }
 
+    /// Returns every object of a resource as it was at a version, in the same order.
+    ///
+    /// # Errors
+    /// 410 when that is no longer remembered.
+    pub fn list_at(&self, resource: &Resource, version: u64) -> Result<Vec<Arc<Value>>, Failure> {
+        let inner = self.lock();
+        if version < inner.forgotten {
+            return Err(Failure::expired(version, inner.forgotten));
+        }
+        let mut objects = inner.objects.get(resource.plural).cloned().unwrap_or_default();
+        let later = inner.history.iter().rev().take_while(|change| change.version > version);
+        for Change { old, new, .. } in later.filter(|change| change.plural == resource.plural) {
+            let place = key(new["metadata"]["namespace"].as_str().unwrap_or_default(), name_of(new));
+            match old {
+                Some(old) => objects.insert(place, old.clone()),
+                None => objects.remove(&place),
+            };
+        }
+        Ok(objects.into_values().collect())
+    }
+
     /// Returns five characters for a generated name.
     pub fn suffix(&self) -> String {
         self.lock().entropy.suffix()

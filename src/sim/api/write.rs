@@ -231,14 +231,23 @@ pub fn control(
             return Ok(Step::Keep(new));
         }
         grow_generation(resource, old, &mut new);
-        let manager = controller_of(resource);
+        let (manager, mut owners) = (controller_of(resource), Owners::of(&new));
         for (part, sub) in [(Part::Main, ""), (Part::Status, "status")] {
-            let writer = Writer { resource, part, manager, sub, now: context.now };
-            Owners::of(&new).update(writer, old, &new).write(&mut new);
+            if differs(part, old, &new) {
+                owners = owners.update(Writer { resource, part, manager, sub, now: context.now }, old, &new);
+            }
         }
+        owners.write(&mut new);
         Ok(Step::Put(new))
     });
     changed.ok()
+}
+
+/// Tells whether a part of an object has changed.
+fn differs(part: Part, old: &Value, new: &Value) -> bool {
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return true };
+    let names = old.keys().chain(new.keys());
+    names.filter(|name| (*name == "status") == (part == Part::Status)).any(|name| old.get(name) != new.get(name))
 }
 
 /// The manager under which a controller of the cluster changes objects that somebody else has made.

@@ -7,7 +7,7 @@ use crate::sim::api::resources::PODS;
 use crate::sim::api::{DeleteOptions, Store, Target, control, delete};
 use crate::sim::wire::{LivePod, Traffic};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,8 +68,8 @@ impl Node {
     pub fn sync(&mut self) -> Option<Instant> {
         let (_, pods) = self.store.list(&PODS);
         // What was removed from the API without its grace period is killed.
-        let store_uids: Vec<&str> = pods.iter().map(|p| uid_of(p)).collect();
-        let gone: Vec<String> = self.runs.keys().filter(|uid| !store_uids.contains(&uid.as_str())).cloned().collect();
+        let stored: BTreeSet<&str> = pods.iter().map(|pod| uid_of(pod)).collect();
+        let gone: Vec<String> = self.runs.keys().filter(|uid| !stored.contains(uid.as_str())).cloned().collect();
         for uid in gone {
             if let Some(run) = self.runs.remove(&uid) {
                 self.end_work(&run.name);
