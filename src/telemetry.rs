@@ -8,12 +8,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 
 /// How many days of logs are kept.
 const DAYS: usize = 7;
+/// How many lines may wait for the disk; room for them is taken at once, and 128 000, the usual number, take 4 MB.
+const LINES: usize = 4096;
 /// Held by whoever says the last words, to the end.
 static FAILING: Mutex<()> = Mutex::new(());
 /// What can be done after a panic, whatever it was.
@@ -47,7 +49,8 @@ pub fn start(folder: &Path, filter: Option<&str>) -> io::Result<WorkerGuard> {
         .max_log_files(DAYS)
         .build(folder)
         .map_err(io::Error::other)?;
-    let (writer, guard) = tracing_appender::non_blocking(Private { folder: folder.to_owned(), files });
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LINES).finish(Private { folder: folder.to_owned(), files });
     let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

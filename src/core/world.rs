@@ -23,6 +23,8 @@ pub struct World {
     sources: BTreeMap<ResourceKind, SourceState>,
     customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
+    /// By plan: the release that its status says is under way; asked for many times an event.
+    active: BTreeMap<String, String>,
     revisions: BTreeMap<ResourceKind, u64>,
 }
 
@@ -135,8 +137,10 @@ impl World {
         if count(self) != before {
             *self.revisions.entry(kind).or_default() += 1;
         }
-        if kind == ResourceKind::Release {
-            self.releases.retain(|name, _| keep.contains(name.as_str()));
+        match kind {
+            ResourceKind::Release => self.releases.retain(|name, _| keep.contains(name.as_str())),
+            ResourceKind::RolloutPlan => self.active.retain(|name, _| keep.contains(name.as_str())),
+            _ => {}
         }
         if kind == ResourceKind::ConfigMap && objects.is_empty() {
             self.customers = None;
@@ -162,6 +166,10 @@ impl World {
             ResourceKind::Release => {
                 self.releases.insert(name.clone(), read_release(object));
             }
+            ResourceKind::RolloutPlan => match under_way(object) {
+                Some(release) => drop(self.active.insert(name.clone(), release)),
+                None => drop(self.active.remove(&name)),
+            },
             ResourceKind::ConfigMap => {
                 if let Some(text) = object["data"]["customers.yaml"].as_str() {
                     self.customers = Some(parse_customers(text));
@@ -183,6 +191,7 @@ impl World {
             ResourceKind::Release => {
                 self.releases.remove(name);
             }
+            ResourceKind::RolloutPlan => drop(self.active.remove(name)),
             ResourceKind::ConfigMap => self.customers = None,
             _ => {}
         }
@@ -232,9 +241,7 @@ impl World {
 
     /// Returns the name of the release that is under way, from the plan's status.
     pub fn active_release(&self, plan: &str) -> Option<String> {
-        let object = self.get(ResourceKind::RolloutPlan, plan)?;
-        let status: RolloutPlanStatus = serde_json::from_value(object["status"].clone()).ok()?;
-        status.active_release.filter(|name| !name.is_empty())
+        self.active.get(plan).cloned()
     }
 
     /// Returns a release by name.
@@ -304,6 +311,11 @@ pub fn plan_of(namespace: &str, name: &str, spec: &Value) -> Result<Plan, Vec<Fi
     let spec: RolloutPlanSpec = serde_json::from_value(spec.clone())
         .map_err(|e| vec![Finding::refuse("plan.unreadable", format!("RolloutPlan {name} cannot be read: {e}"))])?;
     check_plan(name, namespace, &spec)
+}
+
+fn under_way(plan: &Value) -> Option<String> {
+    let status: RolloutPlanStatus = serde_json::from_value(plan["status"].clone()).ok()?;
+    status.active_release.filter(|name| !name.is_empty())
 }
 
 /// Reads a Release from JSON; what cannot be read is as if it were not there, and its phase stays Proposed.

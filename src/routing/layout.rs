@@ -65,6 +65,11 @@ impl ManagedRoute {
     }
 }
 
+/// Says everything about the managed routes of a release without making them: those of ten thousand customers are large.
+pub fn examine(install: &Install) -> Vec<Finding> {
+    examined(install).map_or_else(|findings| findings, |(_, _, warnings)| warnings)
+}
+
 /// Compiles the managed routes of a release; the same input gives the same bytes, so that any console can do it again.
 ///
 /// The base's weights are not looked at, because they change during the release.
@@ -72,6 +77,18 @@ impl ManagedRoute {
 /// # Errors
 /// Returns every finding at once when one of them refuses, with the warnings among them.
 pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
+    let (shape, undo, warnings) = examined(install)?;
+    let undo = undo.text();
+    let routes = pack(install.waves, &shape)
+        .into_iter()
+        .enumerate()
+        .map(|(index, cells)| managed_route(install, &shape, &undo, index + 1, &cells))
+        .collect();
+    Ok(Layout { routes, warnings })
+}
+
+/// Returns what the routes are made from, and what people should know; or every finding when one of them refuses.
+fn examined<'a>(install: &Install<'a>) -> Result<(Shape<'a>, Undo, Vec<Finding>), Vec<Finding>> {
     let Install { base, component, header, .. } = *install;
     let mut findings = base_findings(base, component, header);
     findings.extend(neighbour_findings(base, &install.others, component, header));
@@ -92,13 +109,7 @@ pub fn compile(install: &Install) -> Result<Layout, Vec<Finding>> {
     if refuses(&findings) {
         return Err(findings);
     }
-    let undo = undo.text();
-    let routes = pack(install.waves, &shape)
-        .into_iter()
-        .enumerate()
-        .map(|(index, cells)| managed_route(install, &shape, &undo, index + 1, &cells))
-        .collect();
-    Ok(Layout { routes, warnings: findings })
+    Ok((shape, undo, findings))
 }
 
 fn refuses(findings: &[Finding]) -> bool {
@@ -252,17 +263,22 @@ mod tests {
     }
 
     fn compiled(base: &Value, others: &[&Value], waves: &[Wave]) -> Result<Layout, Vec<Finding>> {
-        compile(&Install {
+        let component = component();
+        let install = Install {
             base,
             others: others.to_vec(),
-            component: &component(),
+            component: &component,
             header: HEADER,
             old: Slot::A,
             waves,
             release: "trackx-4-12-0",
             uid: UID,
             placeholder: PLACEHOLDER,
-        })
+        };
+        let compiled = compile(&install);
+        let said = compiled.as_ref().map_or_else(|findings| findings, |layout| &layout.warnings);
+        assert_eq!(&examine(&install), said, "an examination says what a compilation says");
+        compiled
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod properties;
 pub use backend::{active_slot, backends, gateways_of, slot_rules, weights_of};
 pub use check::{check, filtered_backends, rules_named, untimed_rules};
 pub use facts::{RuleLimit, rule_limits, rule_ports};
-pub use layout::{Install, Layout, ManagedRoute, compile};
+pub use layout::{Install, Layout, ManagedRoute, compile, examine};
 pub use live::{is_all_placeholder, match_count, placements, serves_nobody, unlisted_placement};
 pub use marks::{
     BASE_LABEL, Backend, FENCE, MANAGED_BY, MANAGED_BY_LABEL, RELEASE, SLOT_LABEL, UNDO, Undo, VERSION_LABEL, base_of,

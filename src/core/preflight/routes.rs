@@ -2,7 +2,7 @@
 
 use super::{Looked, seconds};
 use crate::model::{Finding, Membership, ResourceKind, name_of};
-use crate::routing::{Install, check, compile, rule_limits, some_of};
+use crate::routing::{Install, check, examine, rule_limits, some_of};
 use serde_json::Value;
 
 /// Stands for the digits that are drawn at the start: the shape of the routes does not depend on them.
@@ -16,7 +16,7 @@ pub fn findings(looked: &Looked<'_>) -> Vec<Finding> {
 /// Checks the managed routes that a start would make.
 pub fn layout(looked: &Looked<'_>, membership: &Membership) -> Vec<Finding> {
     let (Some(base), Some(old)) = (looked.base, looked.active) else { return Vec::new() };
-    let compiled = compile(&Install {
+    examine(&Install {
         base,
         others: others(looked),
         component: &looked.plan.component,
@@ -26,11 +26,7 @@ pub fn layout(looked: &Looked<'_>, membership: &Membership) -> Vec<Finding> {
         release: &looked.plan.name,
         uid: "00000000",
         placeholder: PLACEHOLDER,
-    });
-    match compiled {
-        Ok(layout) => layout.warnings,
-        Err(findings) => findings,
-    }
+    })
 }
 
 /// Compares the time limits of the slot rules with the longest open transaction that metrics have shown.
