@@ -17,12 +17,19 @@ mod stage;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Profile};
+use crate::objects::APP;
 use crate::outside::{Gateway, Options};
-use color_eyre::eyre::Result;
+use color_eyre::eyre::{Result, WrapErr, ensure};
+use history::PILOTHOUSE;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::process::Command;
+
+/// How long a rollback may take whose drain is waited for.
+const TAKE_BACK: Duration = Duration::from_secs(240);
 
 static FALSE_DRAINS: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,31 +39,31 @@ pub async fn run(options: &Options, run: PathBuf) -> Result<ExitCode> {
     figure("rig.start_seconds", format!("{:.1}", cluster.started.as_secs_f64()), "s");
     let mut failed = Vec::new();
     if options.wants("smoke") {
-        note(&mut failed, "smoke", smoke::run(&cluster).await);
+        note(&cluster, &mut failed, "smoke", smoke::run(&cluster).await).await;
     }
     if options.wants("behaviours") {
-        note(&mut failed, "behaviours", answers::run(&cluster, options.bless).await);
+        note(&cluster, &mut failed, "behaviours", answers::run(&cluster, options.bless).await).await;
     }
     if options.wants("promql") {
-        note(&mut failed, "promql", promql::run(&cluster).await);
+        note(&cluster, &mut failed, "promql", promql::run(&cluster).await).await;
     }
     if lifecycle::RUNS.iter().any(|run| options.wants(run.name)) {
-        note(&mut failed, "lifecycle", lifecycle::run(&cluster, options).await);
+        note(&cluster, &mut failed, "lifecycle", lifecycle::run(&cluster, options).await).await;
     }
     if options.wants("baseline") {
-        note(&mut failed, "baseline", baseline::run(&cluster).await);
+        note(&cluster, &mut failed, "baseline", baseline::run(&cluster).await).await;
     }
     if options.wants("naive") {
-        note(&mut failed, "naive", naive::run(&cluster).await);
+        note(&cluster, &mut failed, "naive", naive::run(&cluster).await).await;
     }
     if options.wants("proof") {
-        note(&mut failed, "proof", proof::run(&cluster).await);
+        note(&cluster, &mut failed, "proof", proof::run(&cluster).await).await;
     }
     if options.wants("endless") {
-        note(&mut failed, "endless", endless::run(&cluster).await);
+        note(&cluster, &mut failed, "endless", endless::run(&cluster).await).await;
     }
     if options.wants("adoption") {
-        note(&mut failed, "adoption", adoption::run(&cluster).await);
+        note(&cluster, &mut failed, "adoption", adoption::run(&cluster).await).await;
     }
     figure("rig.false_drains", FALSE_DRAINS.load(Ordering::SeqCst), "drains");
     if failed.is_empty() {
@@ -102,14 +109,32 @@ pub fn figure(name: &str, value: impl std::fmt::Display, unit: &str) {
     }
 }
 
-fn note(failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {
+async fn note(cluster: &Cluster, failed: &mut Vec<&'static str>, part: &'static str, done: Result<()>) {
     match done {
         Ok(()) => println!("rig: {part} passed"),
         Err(why) => {
             println!("rig: {part} FAILED: {why:#}");
             failed.push(part);
+            if let Err(why) = take_back(cluster).await {
+                println!("rig: what {part} had begun could not be taken back: {why:#}");
+            }
         }
     }
+}
+
+/// Rolls back the release that a part has left under way: it would be the next part's failure, too.
+async fn take_back(cluster: &Cluster) -> Result<()> {
+    let plan = cluster.rest.get(&format!("{PILOTHOUSE}/rolloutplans/{APP}")).await?.ok()?;
+    if plan["status"]["activeRelease"].is_null() {
+        return Ok(());
+    }
+    // The console of the part has ended without leaving: its lease runs out first.
+    let mut rollback = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    rollback.arg("rollback").arg("a part of the rig has failed").env("KUBECONFIG", cluster.kubeconfig("operator"));
+    rollback.env("HOME", cluster.run.join("home")).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(TAKE_BACK, rollback.output()).await.wrap_err("it takes too long")??;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
 }
 
 /// Nobody may read half a file.

@@ -20,11 +20,13 @@ pub use owner::{namespace_of, set_condition};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// How often the node asks whether a process has crashed.
 const CRASHES_EVERY: Duration = Duration::from_millis(500);
+/// How many times as long as a pass took the next one waits.
+const RESTS: u32 = 3;
 
 /// The controllers of workloads.
 pub struct Workloads {
@@ -61,7 +63,17 @@ impl Workloads {
             let crashed = self.node.restart_crashed();
             let due = next.is_some_and(|at| at <= Instant::now());
             if self.concerned() || crashed || due {
+                let began = Instant::now();
                 next = self.pass();
+                // A pass looks at everything: among thousands of pods one pass has to serve many changes.
+                let rest = began.elapsed() * RESTS;
+                if !rest.is_zero() {
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        () = sleep(rest) => {}
+                    }
+                }
             }
             let look = Instant::now() + CRASHES_EVERY;
             tokio::select! {
