@@ -159,10 +159,17 @@ impl Load {
 
     /// Begins nothing any more, waits for what is open, and returns every transaction.
     /// Sockets live to their end, unless their clients were told to hang up.
-    pub async fn end(self) -> Result<Vec<Record>> {
+    pub async fn end(mut self) -> Result<Vec<Record>> {
         self.stop.send_modify(|stop| stop.ended = true);
-        self.task.await?;
+        (&mut self.task).await?;
         Ok(std::mem::take(&mut *lock(&self.shared.records)))
+    }
+}
+
+impl Drop for Load {
+    /// A part that has failed leaves no work open behind.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
