@@ -5,7 +5,7 @@ mod pods;
 pub use pods::{Kin, PodView};
 
 use super::{Change, KubeEvent};
-use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, RolloutPlanStatus, check_plan};
+use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, check_plan};
 use crate::model::{
     Component, Customer, CustomerSource, Finding, Phase, Plan, ResourceKind, ResourceRef, SERVICE_LABEL, Slot,
     Timestamp, label_of, name_of, parse_customers, ready_in, resource_version, uid_of,
@@ -23,8 +23,6 @@ pub struct World {
     sources: BTreeMap<ResourceKind, SourceState>,
     customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
-    /// By plan: the release that its status says is under way; asked for many times an event.
-    active: BTreeMap<String, String>,
     revisions: BTreeMap<ResourceKind, u64>,
 }
 
@@ -137,10 +135,8 @@ impl World {
         if count(self) != before {
             *self.revisions.entry(kind).or_default() += 1;
         }
-        match kind {
-            ResourceKind::Release => self.releases.retain(|name, _| keep.contains(name.as_str())),
-            ResourceKind::RolloutPlan => self.active.retain(|name, _| keep.contains(name.as_str())),
-            _ => {}
+        if kind == ResourceKind::Release {
+            self.releases.retain(|name, _| keep.contains(name.as_str()));
         }
         if kind == ResourceKind::ConfigMap && objects.is_empty() {
             self.customers = None;
@@ -166,10 +162,6 @@ impl World {
             ResourceKind::Release => {
                 self.releases.insert(name.clone(), read_release(object));
             }
-            ResourceKind::RolloutPlan => match under_way(object) {
-                Some(release) => drop(self.active.insert(name.clone(), release)),
-                None => drop(self.active.remove(&name)),
-            },
             ResourceKind::ConfigMap => {
                 if let Some(text) = object["data"]["customers.yaml"].as_str() {
                     self.customers = Some(parse_customers(text));
@@ -191,7 +183,6 @@ impl World {
             ResourceKind::Release => {
                 self.releases.remove(name);
             }
-            ResourceKind::RolloutPlan => drop(self.active.remove(name)),
             ResourceKind::ConfigMap => self.customers = None,
             _ => {}
         }
@@ -240,8 +231,11 @@ impl World {
     }
 
     /// Returns the name of the release that is under way, from the plan's status.
+    ///
+    /// Asked many times an event, so the status is not read as a whole; and a lock counts whatever else is wrong there.
     pub fn active_release(&self, plan: &str) -> Option<String> {
-        self.active.get(plan).cloned()
+        let name = self.get(ResourceKind::RolloutPlan, plan)?["status"]["activeRelease"].as_str()?;
+        (!name.is_empty()).then(|| name.to_owned())
     }
 
     /// Returns a release by name.
@@ -311,11 +305,6 @@ pub fn plan_of(namespace: &str, name: &str, spec: &Value) -> Result<Plan, Vec<Fi
     let spec: RolloutPlanSpec = serde_json::from_value(spec.clone())
         .map_err(|e| vec![Finding::refuse("plan.unreadable", format!("RolloutPlan {name} cannot be read: {e}"))])?;
     check_plan(name, namespace, &spec)
-}
-
-fn under_way(plan: &Value) -> Option<String> {
-    let status: RolloutPlanStatus = serde_json::from_value(plan["status"].clone()).ok()?;
-    status.active_release.filter(|name| !name.is_empty())
 }
 
 /// Reads a Release from JSON; what cannot be read is as if it were not there, and its phase stays Proposed.

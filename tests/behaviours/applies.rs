@@ -7,13 +7,7 @@ use serde_json::{Value, json};
 
 pub async fn a_create_records_every_field_that_is_set(stage: &Stage) -> Result<Value> {
     let mut out = Vec::new();
-    for (resource, object) in [
-        ("httproutes", stage.route()),
-        ("releases", stage.release()),
-        ("deployments", stage.deployment()),
-        ("configmaps", stage.config(stage.name(), "one")),
-        ("services", service(stage)),
-    ] {
+    for (resource, object) in each_kind(stage) {
         let path = format!("{}?fieldManager=ci", stage.all(resource));
         out.push(record(&stage.rest.post(&path, &object).await?.ok()?));
     }
@@ -22,13 +16,7 @@ pub async fn a_create_records_every_field_that_is_set(stage: &Stage) -> Result<V
 
 pub async fn an_apply_creates_and_records_what_it_has(stage: &Stage) -> Result<Value> {
     let mut out = Vec::new();
-    for (resource, object) in [
-        ("httproutes", stage.route()),
-        ("releases", stage.release()),
-        ("deployments", stage.deployment()),
-        ("configmaps", stage.config(stage.name(), "one")),
-        ("services", service(stage)),
-    ] {
+    for (resource, object) in each_kind(stage) {
         let made = apply(stage, resource, "ci", &object).await?;
         out.push(json!([made.code, record(&made.body)]));
     }
@@ -214,6 +202,17 @@ fn data(stage: &Stage, data: Value) -> Value {
     let mut config = head(stage, "v1", "ConfigMap");
     config["data"] = data;
     config
+}
+
+/// One object of each kind whose fields are owned in a way of their own.
+fn each_kind(stage: &Stage) -> [(&'static str, Value); 5] {
+    [
+        ("httproutes", stage.route()),
+        ("releases", stage.release()),
+        ("deployments", stage.deployment()),
+        ("configmaps", stage.config(stage.name(), "one")),
+        ("services", service(stage)),
+    ]
 }
 
 fn service(stage: &Stage) -> Value {

@@ -355,3 +355,33 @@ fn pod_view(pod: &Value, labels: Arc<Value>) -> PodView {
         started: statuses.iter().filter_map(|s| s["state"]["running"]["startedAt"].as_str()?.parse().ok()).max(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(name: &str, replica_set: &str) -> Value {
+        json!({ "metadata": {
+            "name": name,
+            "labels": { HASH_LABEL: replica_set },
+            "ownerReferences": [{ "kind": "ReplicaSet", "name": replica_set, "controller": true }],
+        } })
+    }
+
+    #[test]
+    fn labels_are_kept_once_for_a_replica_set_and_no_longer_than_its_pods() {
+        let mut pods = Pods::default();
+        for name in ["a", "b"] {
+            pods.upsert(&pod(name, "shop-1"));
+        }
+        assert!(Arc::ptr_eq(&pods.listed["a"].labels, &pods.listed["b"].labels));
+        for n in 2..50 {
+            for name in ["a", "b"] {
+                pods.upsert(&pod(name, &format!("shop-{n}")));
+            }
+        }
+        // The one before goes with the next.
+        assert!(pods.shared.len() <= 2, "{:?}", pods.shared.keys());
+    }
+}

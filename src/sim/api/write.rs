@@ -363,14 +363,11 @@ fn grow_generation(resource: &Resource, old: &Value, new: &mut Value) {
     if !resource.generation {
         return;
     }
-    let core = |object: &Value| {
+    fn core(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
         let fields = object.as_object().into_iter().flatten();
-        fields
-            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<Vec<_>>()
-    };
-    if core(old) != core(new) {
+        fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+    }
+    if !core(old).eq(core(new)) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = json!(generation);
     }

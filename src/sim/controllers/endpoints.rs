@@ -39,15 +39,21 @@ pub fn sync(store: &Store) {
     }
 }
 
-/// Names the Services that send requests to the pod.
-pub fn services_of(store: &Store, pod: &Value) -> Vec<String> {
-    let (_, services) = store.list(&SERVICES);
-    services
-        .iter()
-        .filter(|s| selects(s))
-        .filter(|s| Selection::labelled(namespace_of(s), &s["spec"]["selector"]).takes(pod))
-        .map(|service| name_of(service).to_owned())
-        .collect()
+/// Which pods each Service sends requests to, read once for many pods.
+pub struct Members(Vec<(String, Selection)>);
+
+impl Members {
+    /// Reads the Services.
+    pub fn of(store: &Store) -> Self {
+        let (_, services) = store.list(&SERVICES);
+        let chosen = |s: &Arc<Value>| Selection::labelled(namespace_of(s), &s["spec"]["selector"]);
+        Self(services.iter().filter(|s| selects(s)).map(|s| (name_of(s).to_owned(), chosen(s))).collect())
+    }
+
+    /// Names the Services that send requests to the pod.
+    pub fn services_of(&self, pod: &Value) -> Vec<&str> {
+        self.0.iter().filter(|(_, chosen)| chosen.takes(pod)).map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 fn selects(service: &Value) -> bool {

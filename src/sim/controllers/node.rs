@@ -1,6 +1,6 @@
 //! The node: starts pods, keeps them ready, and ends them as a kubelet does.
 
-use super::endpoints::services_of;
+use super::endpoints::Members;
 use super::owner::{deployment_of, is_true, namespace_of, set_condition};
 use crate::model::{Slot, label_of, name_of, uid_of};
 use crate::sim::api::resources::PODS;
@@ -108,14 +108,15 @@ impl Node {
     /// Tells the traffic model which processes run, if that has changed.
     fn report(&mut self) {
         let (_, pods) = self.store.list(&PODS);
+        let members = Members::of(&self.store);
         let live: Vec<LivePod> = pods
             .iter()
             .filter(|p| p["status"]["phase"] == "Running")
             .map(|pod| {
                 let terminating = pod["metadata"]["deletionTimestamp"].is_string();
-                let services = services_of(&self.store, pod);
+                let services = members.services_of(pod);
                 // Before a pod says its slot, metrics tell the slots apart by their Services.
-                let behind = || services.iter().find_map(|service| self.slots.get(service).copied());
+                let behind = || services.iter().find_map(|service| self.slots.get(*service).copied());
                 LivePod {
                     name: name_of(pod).to_owned(),
                     uid: uid_of(pod).to_owned(),
