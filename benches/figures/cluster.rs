@@ -1,9 +1,9 @@
-//! The embedded cluster as a process of its own, with as many plain pods beside the application as wanted.
+//! A cluster to look at, with as many plain pods beside the application as wanted: the embedded one as a process of its
+//! own, or one that stands.
 
 use futures::{StreamExt, TryStreamExt};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use pilothouse::sim::NAMESPACE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -21,9 +21,23 @@ const AT_ONCE: usize = 16;
 /// The version that serves.
 pub const OLD: &str = "4.11.8";
 
-/// A served cluster; it ends when this is dropped.
+/// What the plain pods are selected by.
+const PLAIN: &str = "plain-pods-of-the-figures";
+
+/// The application that the embedded cluster runs.
+#[derive(Clone, Copy)]
+pub struct Application {
+    /// How many customers it has.
+    pub customers: usize,
+    /// Requests per second.
+    pub rps: f64,
+    /// Seconds between two scrapes.
+    pub scrape: u32,
+}
+
+/// A cluster; a served one ends when this is dropped, one that stands loses its plain pods.
 pub struct Cluster {
-    server: Child,
+    server: Option<Child>,
     kubeconfig: PathBuf,
     runtime: Runtime,
     client: Client,
@@ -32,11 +46,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Serves the application with this many customers and requests per second, and this many plain pods.
-    pub fn start(program: &Path, customers: usize, rps: f64, pods: usize) -> Self {
+    /// Serves the application and this many plain pods.
+    pub fn start(program: &Path, application: Application, pods: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let scenario = folder.path().join("scenario.toml");
-        std::fs::write(&scenario, scenario_text(customers, rps)).expect("a file");
+        std::fs::write(&scenario, scenario_text(application)).expect("a file");
         let mut command = Command::new(program);
         command.env_clear().env("HOME", folder.path()).env("TMPDIR", folder.path()).env("USER", "bench");
         command.args(["demo", "--serve", "--scenario"]).arg(&scenario).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -47,20 +61,39 @@ impl Cluster {
         // The pipe is read to its end, so that a later line finds somebody.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         let kubeconfig = PathBuf::from(first.trim());
+        let this = Self::reached(Some(server), kubeconfig, pods, folder);
+        this.create_pods();
+        this
+    }
+
+    /// Joins a cluster that stands, and adds plain pods in the namespace of the kubeconfig.
+    pub fn given(kubeconfig: &Path, pods: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let this = Self::reached(None, kubeconfig.to_owned(), pods, folder);
+        this.delete_pods();
+        this.create_pods();
+        this
+    }
+
+    fn reached(server: Option<Child>, kubeconfig: PathBuf, pods: usize, folder: tempfile::TempDir) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let client = runtime.block_on(async {
             let file = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
             let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
             Client::try_from(config.expect("a cluster")).expect("a client")
         });
-        runtime.block_on(async {
-            let made = futures::stream::iter(0..pods)
-                .map(|i| send(&client, "POST", "api/v1", "pods", "application/json", pod(i)))
-                .buffer_unordered(AT_ONCE);
-            made.try_for_each(|_| async { Ok(()) }).await.expect("the pods are created");
-            await_running(&client).await;
-        });
         Self { server, kubeconfig, runtime, client, pods, _folder: folder }
+    }
+
+    fn create_pods(&self) {
+        let made = futures::stream::iter(0..self.pods).map(|i| create_pod(&self.client, i)).buffer_unordered(AT_ONCE);
+        self.runtime.block_on(made.try_for_each(|_| async { Ok(()) })).expect("the pods are created");
+    }
+
+    fn delete_pods(&self) {
+        let path = format!("pods?labelSelector=app.kubernetes.io/name%3D{PLAIN}");
+        let deleted = send(&self.client, "DELETE", "api/v1", &path, "application/json", json!({}));
+        self.runtime.block_on(deleted).expect("the plain pods are deleted");
     }
 
     /// Returns the file that says where the cluster is.
@@ -109,16 +142,18 @@ impl Cluster {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.server.id()).ok().and_then(Pid::from_raw).expect("a process");
+        let server = self.server.as_ref().expect("a server of our own");
+        let pid = i32::try_from(server.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(pid, signal).expect("the server runs");
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        let Some(server) = &mut self.server else { return self.delete_pods() };
         // It ends with its measurement; one that has just ended by itself is as good.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        let _ = server.kill();
+        let _ = server.wait();
     }
 }
 
@@ -148,33 +183,24 @@ async fn send(
 ) -> Result<Value, kube::Error> {
     let request = http::Request::builder()
         .method(method)
-        .uri(format!("/{group}/namespaces/{NAMESPACE}/{path}"))
+        .uri(format!("/{group}/namespaces/{}/{path}", client.default_namespace()))
         .header(http::header::CONTENT_TYPE, content)
         .body(body.to_string().into_bytes())
         .expect("a request");
     client.request(request).await
 }
 
-/// Waits until every pod runs: what is measured is a cluster at rest, not its start.
-async fn await_running(client: &Client) {
-    let path = "pods?fieldSelector=status.phase!%3DRunning&limit=1";
-    let end = Instant::now() + Duration::from_secs(120);
-    loop {
-        let list = send(client, "GET", "api/v1", path, "application/json", Value::Null).await.expect("a list");
-        if list["items"].as_array().is_some_and(Vec::is_empty) {
-            // A pod is ready a moment after it runs.
-            return tokio::time::sleep(Duration::from_secs(5)).await;
-        }
-        assert!(Instant::now() < end, "some pods do not run: {}", list["items"][0]["status"]);
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+/// Creates a pod that no node gets, and lets it look as if one ran it: what is measured is a cluster at rest.
+async fn create_pod(client: &Client, i: usize) -> Result<Value, kube::Error> {
+    send(client, "POST", "api/v1", "pods", "application/json", pod(i)).await?;
+    send(client, "PATCH", "api/v1", &format!("pods/{}/status", pod_name(i)), MERGE, running(i)).await
 }
 
-fn scenario_text(customers: usize, rps: f64) -> String {
+fn scenario_text(Application { customers, rps, scrape }: Application) -> String {
     let websockets = if rps == 0.0 { 0 } else { 8 };
     format!(
         "version = 1\ntitle = \"figures\"\nseed = 1\n\n[app]\ncustomers = {customers}\nrps = {rps:.1}\n\
-         websockets = {websockets}\nold = \"{OLD}\"\nnew = \"4.12.0\"\n"
+         websockets = {websockets}\nold = \"{OLD}\"\nnew = \"4.12.0\"\n\n[timing]\nscrape = {scrape}\n"
     )
 }
 
@@ -202,7 +228,31 @@ fn pod(i: usize) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": { "name": pod_name(i), "labels": { "app.kubernetes.io/name": "plain" } },
-        "spec": { "containers": [container("app", 8080), container("proxy", 9090)] },
+        "metadata": { "name": pod_name(i), "labels": { "app.kubernetes.io/name": PLAIN } },
+        "spec": {
+            "schedulingGates": [{ "name": "pilothouse.dev/figures" }],
+            "containers": [container("app", 8080), container("proxy", 9090)],
+        },
     })
+}
+
+/// The status that a kubelet gives such a pod.
+fn running(i: usize) -> Value {
+    let at = "2026-11-24T08:00:00Z";
+    let conditions: Vec<Value> =
+        ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
+            .map(|kind| json!({ "type": kind, "status": "True", "lastTransitionTime": at }))
+            .into();
+    let container = |name: &str| {
+        json!({
+            "name": name, "image": format!("registry.example/{name}:1.2.3"), "imageID": format!("registry.example/{name}@1"),
+            "containerID": format!("containerd://{name}-{i}"), "ready": true, "started": true, "restartCount": 0,
+            "state": { "running": { "startedAt": at } }, "lastState": {},
+        })
+    };
+    let ip = format!("10.200.{}.{}", i / 250, 2 + i % 250);
+    json!({ "status": {
+        "phase": "Running", "conditions": conditions, "hostIP": "10.240.0.9", "podIP": ip, "podIPs": [{ "ip": ip }],
+        "startTime": at, "containerStatuses": [container("app"), container("proxy")],
+    } })
 }

@@ -1,6 +1,6 @@
 //! The real console on a real pseudo terminal against a served cluster.
 
-use crate::cluster::{Cluster, OLD};
+use crate::cluster::{Application, Cluster, OLD};
 use crate::report::{Report, quantile};
 use crate::terminal::{Console, Traffic};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,8 @@ pub fn size(report: &mut Report) {
 
 /// Measures starts without plain pods, then what a console uses while nothing changes.
 pub fn rest(report: &mut Report) {
-    let cluster = Cluster::start(&program(), 60, 0.0, 0);
+    let quiet = Application { customers: 60, rps: 0.0, scrape: 1 };
+    let cluster = Cluster::start(&program(), quiet, 0);
     let (mut first, mut bytes): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let console = Console::start(&program(), cluster.kubeconfig(), SMALL);
@@ -48,11 +49,18 @@ pub fn rest(report: &mut Report) {
     report.figure("perf.rest_bytes", used.bytes_per_second, "bytes/s");
     report.figure("perf.rest_frames", used.frames_per_second, "frames/s");
     report.figure("perf.rest_cpu", used.cpu_percent, "%");
+    drop(console);
+    let cluster = Cluster::start(&program(), Application { scrape: 15, ..quiet }, 0);
+    let console = opened(cluster.kubeconfig());
+    let used = Used::over(&console);
+    report.figure("perf.rest_bytes_scrape_15s", used.bytes_per_second, "bytes/s");
+    report.figure("perf.rest_cpu_scrape_15s", used.cpu_percent, "%");
 }
 
 /// Measures starts among plain pods, and, with few of them, changes and a cluster that does not answer.
 pub fn pods(report: &mut Report) {
-    let cluster = Cluster::start(&program(), 60, 200.0, 1_000);
+    let busy = Application { customers: 60, rps: 200.0, scrape: 1 };
+    let cluster = Cluster::start(&program(), busy, 1_000);
     report.figure("perf.first_data_1k_pods", first_data(&cluster), "ms");
     {
         let console = opened(cluster.kubeconfig());
@@ -61,7 +69,7 @@ pub fn pods(report: &mut Report) {
         stalled(report, &cluster, console);
     }
     drop(cluster);
-    let cluster = Cluster::start(&program(), 60, 200.0, 5_000);
+    let cluster = Cluster::start(&program(), busy, 5_000);
     report.figure("perf.first_data_5k_pods", first_data(&cluster), "ms");
     let console = opened(cluster.kubeconfig());
     report.figure("perf.rss_5k_pods", console.mib("VmRSS"), "MiB");
@@ -69,12 +77,60 @@ pub fn pods(report: &mut Report) {
 
 /// Measures the memory of a console that knows 10 000 customers and 10 000 pods.
 pub fn memory(report: &mut Report) {
-    let cluster = Cluster::start(&program(), 10_000, 20.0, 10_000);
+    let many = Application { customers: 10_000, rps: 20.0, scrape: 1 };
+    let cluster = Cluster::start(&program(), many, 10_000);
     let console = opened(cluster.kubeconfig());
     console.until("every customer", |screen| screen.contains("of 10000 customers"));
     sleep(REST);
     report.figure("perf.rss_10k_customers_10k_pods", console.mib("VmRSS"), "MiB");
     report.figure("perf.peak_rss_10k_customers_10k_pods", console.mib("VmHWM"), "MiB");
+}
+
+/// The kubeconfig of a cluster that stands, for [`given`].
+const KUBECONFIG: &str = "PILOTHOUSE_FIGURES_KUBECONFIG";
+/// A k9s to be measured beside the console there.
+const K9S: &str = "PILOTHOUSE_FIGURES_K9S";
+
+/// Measures a console among 5 000 plain pods of a cluster that stands, and k9s beside it.
+pub fn given(report: &mut Report) {
+    let Some(kubeconfig) = std::env::var_os(KUBECONFIG) else {
+        return println!("skipped given: {KUBECONFIG} names no cluster");
+    };
+    let cluster = Cluster::given(Path::new(&kubeconfig), 5_000);
+    // The server has just been busy.
+    sleep(4 * REST);
+    let k9s = std::env::var_os(K9S).map(PathBuf::from);
+    let peer = || {
+        let program = k9s.as_deref()?;
+        Some(Console::start_with(program, &["--splashless", "-c", "pods"], cluster.kubeconfig(), SMALL))
+    };
+    let (mut ours, mut theirs): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        ours.push(Console::start(&program(), cluster.kubeconfig(), SMALL).until("the application", has_data).ms);
+        theirs.extend(peer().map(|k9s| k9s.until("the plain pods", has_pods).ms));
+    }
+    report.figure("perf.given_first_data_5k_pods", quantile(&mut ours, 0.5), "ms");
+    if k9s.is_some() {
+        report.figure("perf.given_k9s_first_data_5k_pods", quantile(&mut theirs, 0.5), "ms");
+    }
+    let console = opened(cluster.kubeconfig());
+    report.figure("perf.given_rss_5k_pods", console.mib("VmRSS"), "MiB");
+    let used = Used::over(&console);
+    report.figure("perf.given_rest_cpu_5k_pods", used.cpu_percent, "%");
+    report.figure("perf.given_rest_bytes_5k_pods", used.bytes_per_second, "bytes/s");
+    drop(console);
+    let Some(console) = peer() else { return };
+    console.until("the plain pods", has_pods);
+    sleep(REST);
+    report.figure("perf.given_k9s_rss_5k_pods", console.mib("VmRSS"), "MiB");
+    let used = Used::over(&console);
+    report.figure("perf.given_k9s_rest_cpu_5k_pods", used.cpu_percent, "%");
+    report.figure("perf.given_k9s_rest_bytes_5k_pods", used.bytes_per_second, "bytes/s");
+}
+
+/// The list of pods is there: those of the application come first, these after them.
+fn has_pods(screen: &str) -> bool {
+    screen.contains("plain-00000")
 }
 
 /// Ten pods a second change while requests are answered.

@@ -25,6 +25,7 @@ const PARTS: &[(&str, Part)] = &[
     ("rest", console::rest),
     ("pods", console::pods),
     ("memory", console::memory),
+    ("given", console::given),
 ];
 
 fn main() {

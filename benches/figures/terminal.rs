@@ -49,11 +49,17 @@ pub struct Seen {
 
 impl Console {
     /// Starts a program with a kubeconfig on a terminal of this size.
-    pub fn start(program: &Path, kubeconfig: &Path, (columns, rows): (u16, u16)) -> Self {
+    pub fn start(program: &Path, kubeconfig: &Path, size: (u16, u16)) -> Self {
+        Self::start_with(program, &[], kubeconfig, size)
+    }
+
+    /// Starts a program with arguments.
+    pub fn start_with(program: &Path, arguments: &[&str], kubeconfig: &Path, (columns, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo terminal");
         let home = tempfile::tempdir().expect("a folder");
         let mut command = CommandBuilder::new(program);
+        command.args(arguments);
         command.env_clear();
         for (name, value) in
             [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("USER", "bench"), ("PATH", "/usr/bin:/bin")]

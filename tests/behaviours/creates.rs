@@ -79,6 +79,30 @@ pub async fn create_generates_a_name(stage: &Stage) -> Result<Value> {
     Ok(json!({ "said": said(&answer), "made": name.starts_with("made-") && name.len() > 5 }))
 }
 
+pub async fn a_gated_pod_waits_and_says_so(stage: &Stage) -> Result<Value> {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": stage.name(), "namespace": stage.namespace() },
+        "spec": {
+            "schedulingGates": [{ "name": "pilothouse.dev/later" }],
+            "containers": [{ "name": "app", "image": "registry.example/app:1" }],
+        },
+    });
+    let made = stage.create("pods", &pod).await?;
+    let one = stage.one("pods");
+    let table = stage.rest.table(&one).await?;
+    let column = |name: &str| table.body["columnDefinitions"].as_array()?.iter().position(|c| c["name"] == name);
+    let cell = |name: &str| column(name).map(|at| table.body["rows"][0]["cells"][at].clone());
+    let mut conditions = made["status"]["conditions"].clone();
+    // The server's time is no behaviour, that there is one is.
+    conditions[0]["lastTransitionTime"] = json!(conditions[0]["lastTransitionTime"].is_string());
+    let gone = stage.rest.delete(&one, &json!({})).await?;
+    Ok(json!({
+        "phase": made["status"]["phase"], "conditions": conditions, "node": made["spec"].get("nodeName"),
+        "ready": cell("Ready"), "status": cell("Status"),
+        "deleted": gone.code, "after": said(&stage.rest.get(&one).await?),
+    }))
+}
+
 pub async fn get_of_a_missing_object_says_not_found(stage: &Stage) -> Result<Value> {
     let mut out = Vec::new();
     for resource in ["httproutes", "releases", "deployments", "leases"] {

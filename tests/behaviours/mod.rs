@@ -42,6 +42,7 @@ const ALL: &[(&str, Ask)] = table![
     creates::create_with_a_bad_name_names_the_cause,
     creates::create_with_unreadable_text_is_refused,
     creates::create_generates_a_name,
+    creates::a_gated_pod_waits_and_says_so,
     creates::get_of_a_missing_object_says_not_found,
     creates::get_of_an_unknown_resource_says_not_found,
     creates::answers_carry_a_date,

@@ -3,7 +3,10 @@
 use super::resources::{EVENTS, Resource};
 use super::table;
 use crate::model::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// How objects are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,31 +44,52 @@ impl Form {
     }
 
     /// Returns one object in this form.
-    pub fn one(self, resource: &Resource, object: &Value, now: Timestamp) -> Value {
+    pub fn one<'a>(self, resource: &Resource, object: &'a Value, now: Timestamp) -> Cow<'a, Value> {
         match self {
             Self::Whole => seen(resource, object),
-            Self::Partial => partial(object),
+            Self::Partial => Cow::Owned(partial(object)),
             Self::Table(include) => {
                 let version = &object["metadata"]["resourceVersion"];
-                table::table(resource, &[object], &json!({ "resourceVersion": version }), include, now)
+                let metadata = json!({ "resourceVersion": version });
+                Cow::Owned(table::table(resource, &[object], &metadata, include, now))
             }
         }
     }
 
-    /// Returns a list of objects in this form.
-    pub fn list(self, resource: &Resource, objects: &[&Value], metadata: &Value, now: Timestamp) -> Value {
-        let list = |kind: String, version: String, items: Vec<Value>| json!({ "kind": kind, "apiVersion": version, "metadata": metadata, "items": items });
+    /// Returns a list of objects in this form, as JSON.
+    ///
+    /// It is written straight from the objects: a page of pods is megabytes, and as a value many times that.
+    pub fn list(self, resource: &Resource, objects: &[&Value], metadata: &Value, now: Timestamp) -> String {
         match self {
             Self::Whole => {
-                let items = objects.iter().map(|object| kindless(resource, seen(resource, object))).collect();
-                list(format!("{}List", resource.kind), resource.api_version(), items)
+                let seen: Vec<Cow<'_, Value>> = objects.iter().map(|object| seen(resource, object)).collect();
+                let items = seen.iter().map(|object| listed(resource, object)).collect();
+                List { kind: format!("{}List", resource.kind), api_version: resource.api_version(), metadata, items }
+                    .written()
             }
             Self::Partial => {
                 let items = objects.iter().map(|object| partial(object)).collect();
-                list("PartialObjectMetadataList".into(), "meta.k8s.io/v1".into(), items)
+                let (kind, api_version) = ("PartialObjectMetadataList".into(), "meta.k8s.io/v1".into());
+                List { kind, api_version, metadata, items }.written()
             }
-            Self::Table(include) => table::table(resource, objects, metadata, include, now),
+            Self::Table(include) => table::table(resource, objects, metadata, include, now).to_string(),
         }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a, T> {
+    kind: String,
+    api_version: String,
+    metadata: &'a Value,
+    items: Vec<T>,
+}
+
+impl<T: Serialize> List<'_, T> {
+    fn written(&self) -> String {
+        // Values and maps of them with text as keys can always be written.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
@@ -75,22 +99,25 @@ pub fn partial(object: &Value) -> Value {
 }
 
 /// Lists of built-in resources carry no kinds on the real server; code that relies on them must fail here too.
-fn kindless(resource: &Resource, mut object: Value) -> Value {
-    if let Some(fields) = object.as_object_mut().filter(|_| !resource.custom) {
-        fields.remove("kind");
-        fields.remove("apiVersion");
-    }
-    object
+fn listed<'a>(resource: &Resource, object: &'a Value) -> BTreeMap<&'a str, &'a Value> {
+    let fields = object.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+    fields.filter(|(name, _)| resource.custom || !["kind", "apiVersion"].contains(name)).collect()
 }
 
 /// An object as its resource shows it: under an older or newer group it has other names for the same.
-fn seen(resource: &Resource, object: &Value) -> Value {
+fn seen<'a>(resource: &Resource, object: &'a Value) -> Cow<'a, Value> {
     if !resource.view {
-        return object.clone();
+        return Cow::Borrowed(object);
     }
     let mut out = object.clone();
     out["apiVersion"] = json!(resource.api_version());
-    let Some(fields) = out.as_object_mut() else { return out };
+    if let Some(fields) = out.as_object_mut() {
+        rename(resource, fields);
+    }
+    Cow::Owned(out)
+}
+
+fn rename(resource: &Resource, fields: &mut Map<String, Value>) {
     if resource.plural == EVENTS.plural {
         for (old, new) in EVENT_FIELDS {
             if let Some(value) = fields.remove(old) {
@@ -103,7 +130,6 @@ fn seen(resource: &Resource, object: &Value) -> Value {
         drop_members(fields.get_mut("spec"), &["metrics", "behavior"]);
         drop_members(fields.get_mut("status"), &["currentMetrics", "conditions"]);
     }
-    out
 }
 
 /// The fields of an Event of the core group, and their names in `events.k8s.io`.

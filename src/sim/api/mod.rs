@@ -28,4 +28,4 @@ pub use faults::{Disturbance, Faults, Recorded};
 pub use select::Selection;
 pub use server::{Server, router};
 pub use store::Store;
-pub use write::{DeleteOptions, Target, control, create, delete};
+pub use write::{DeleteOptions, Target, control, create, delete, is_gated};

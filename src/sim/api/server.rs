@@ -27,6 +27,7 @@ use std::future::pending;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+const JSON: &str = "application/json";
 /// The largest request body; the real server refuses about this too.
 const MAX_BODY: usize = 3 * 1024 * 1024;
 
@@ -124,7 +125,7 @@ impl Server {
         }
         let accept = text_header(&incoming.headers, header::ACCEPT);
         if let Some((value, aggregated)) = discovery::discover(path, accept.contains("as=APIGroupDiscoveryList")) {
-            let kind = if aggregated { discovery::AGGREGATED } else { "application/json" };
+            let kind = if aggregated { discovery::AGGREGATED } else { JSON };
             return Ok(reply(200, kind, &value));
         }
         match locate(path).ok_or_else(Failure::no_such_path)? {
@@ -222,7 +223,7 @@ impl Server {
         let Page { objects, metadata } = page::read(&self.store, at.resource, &selection, query)?;
         let objects: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
         let list = form(incoming, query).list(at.resource, &objects, &metadata, self.store.clock().now());
-        Ok(json_reply(200, &list))
+        Ok(text_reply(200, JSON, list))
     }
 
     fn watch(&self, incoming: &Incoming, at: &Address, query: &Query) -> Result<Response, Failure> {
@@ -248,7 +249,7 @@ impl Server {
         };
         let lines = watch::open(self.store.clone(), ask, self.faults.breaks(), self.stop.clone());
         let mut response = Response::new(Body::from_stream(lines));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
         Ok(response)
     }
 
@@ -427,11 +428,15 @@ fn refuse(failure: &Failure) -> Response {
 }
 
 fn json_reply(code: u16, value: &Value) -> Response {
-    reply(code, "application/json", value)
+    reply(code, JSON, value)
 }
 
 fn reply(code: u16, kind: &'static str, value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+    text_reply(code, kind, value.to_string())
+}
+
+fn text_reply(code: u16, kind: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response

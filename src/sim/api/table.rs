@@ -267,7 +267,11 @@ fn pod_status(pod: &Value) -> String {
         return "Terminating".into();
     }
     let reasons = |state: &str| containers(pod).iter().find_map(|c| c["state"][state]["reason"].as_str());
-    let waiting = reasons("waiting").or_else(|| reasons("terminated"));
+    let gated = || {
+        let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.find_map(|c| c["reason"].as_str().filter(|reason| *reason == "SchedulingGated"))
+    };
+    let waiting = reasons("waiting").or_else(|| reasons("terminated")).or_else(gated);
     waiting.map_or_else(|| plain(&pod["status"]["phase"]), str::to_owned)
 }
 

@@ -185,9 +185,8 @@ impl Open {
     }
 
     fn line(&mut self, kind: &str, object: &Value) {
-        let mut line = json!({ "type": kind, "object": object }).to_string().into_bytes();
-        line.push(b'\n');
-        self.lines.push_back(line);
+        // An object is written where it stands; the kinds are words of our own.
+        self.lines.push_back(format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n").into_bytes());
     }
 }
 

@@ -277,13 +277,31 @@ fn born(resource: &Resource, namespace: &str, object: &mut Value, context: &mut 
     if resource.status {
         remove(object, "status");
         match resource.plural {
-            "pods" => object["status"] = json!({ "phase": "Pending", "qosClass": "BestEffort" }),
+            "pods" => object["status"] = first_status(object, context.now),
             "namespaces" => object["status"] = json!({ "phase": "Active" }),
             "services" => object["status"] = json!({ "loadBalancer": {} }),
             _ if !resource.custom => object["status"] = json!({}),
             _ => {}
         }
     }
+}
+
+/// The status of a pod that nobody has looked at yet.
+fn first_status(pod: &Value, now: Timestamp) -> Value {
+    let mut status = json!({ "phase": "Pending", "qosClass": "BestEffort" });
+    if is_gated(pod) {
+        let message = "Scheduling is blocked due to non-empty scheduling gates";
+        status["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": message,
+            "lastProbeTime": null, "lastTransitionTime": seconds(now),
+        }]);
+    }
+    status
+}
+
+/// Whether somebody still has to allow that the pod is given to a node.
+pub fn is_gated(pod: &Value) -> bool {
+    pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty())
 }
 
 /// Turns the wanted form of an object into what is stored: the other part and the server's fields stay as they are.

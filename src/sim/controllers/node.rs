@@ -4,7 +4,7 @@ use super::endpoints::Members;
 use super::owner::{deployment_of, is_true, namespace_of, set_condition};
 use crate::model::{Slot, label_of, name_of, uid_of};
 use crate::sim::api::resources::PODS;
-use crate::sim::api::{DeleteOptions, Store, Target, control, delete};
+use crate::sim::api::{DeleteOptions, Store, Target, control, delete, is_gated};
 use crate::sim::wire::{LivePod, Traffic};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +143,7 @@ impl Node {
             return self.end(pod, &uid, stage, now);
         }
         let (stage, due) = match stage {
+            None if is_gated(pod) => return None,
             None => {
                 self.bind(pod);
                 let (pulled, ready) = (now + self.start / 2, now + self.start);
@@ -229,26 +230,29 @@ impl Node {
             {
                 set_condition(&mut status["conditions"], &now, json!({ "type": kind, "status": value }));
             }
+            containers(object, false, &json!({ "waiting": { "reason": "ContainerCreating" } }));
         });
-        self.containers(pod, false, &json!({ "waiting": { "reason": "ContainerCreating" } }));
     }
 
     fn stuck(&self, pod: &Value) {
         let message = "Back-off pulling image: the image does not exist";
-        self.containers(pod, false, &json!({ "waiting": { "reason": "ImagePullBackOff", "message": message } }));
+        let state = json!({ "waiting": { "reason": "ImagePullBackOff", "message": message } });
+        self.change(pod, |object| containers(object, false, &state));
     }
 
     fn run(&self, pod: &Value) {
         let now = self.store.clock().stamp();
-        self.change(pod, |object| object["status"]["phase"] = json!("Running"));
-        self.containers(pod, false, &json!({ "running": { "startedAt": now } }));
+        self.change(pod, |object| {
+            object["status"]["phase"] = json!("Running");
+            containers(object, false, &json!({ "running": { "startedAt": now } }));
+        });
     }
 
     fn ready(&self, pod: &Value) {
         let now = self.store.clock().stamp();
         let since = pod["status"]["containerStatuses"][0]["state"].clone();
-        self.containers(pod, true, &since);
         self.change(pod, |object| {
+            containers(object, true, &since);
             for kind in ["PodReadyToStartContainers", "ContainersReady", "Ready"] {
                 set_condition(&mut object["status"]["conditions"], &now, json!({ "type": kind, "status": "True" }));
             }
@@ -257,8 +261,8 @@ impl Node {
 
     fn restart(&self, pod: &Value) {
         let now = self.store.clock().stamp();
-        self.containers(pod, false, &json!({ "running": { "startedAt": now } }));
         self.change(pod, |object| {
+            containers(object, false, &json!({ "running": { "startedAt": now } }));
             for container in object["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
                 let restarts = container["restartCount"].as_u64().unwrap_or(0) + 1;
                 container["restartCount"] = json!(restarts);
@@ -278,32 +282,12 @@ impl Node {
             "exitCode": code, "reason": reason, "finishedAt": now,
             "startedAt": pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"],
         } });
-        self.containers(pod, false, &state);
         self.change(pod, |object| {
+            containers(object, false, &state);
             object["status"]["phase"] = json!(if code == 0 { "Succeeded" } else { "Failed" });
             for kind in ["ContainersReady", "Ready"] {
                 set_condition(&mut object["status"]["conditions"], &now, json!({ "type": kind, "status": "False" }));
             }
-        });
-    }
-
-    fn containers(&self, pod: &Value, ready: bool, state: &Value) {
-        self.change(pod, |object| {
-            let containers = object["spec"]["containers"].as_array().cloned().unwrap_or_default();
-            let running = state.get("running").is_some();
-            let statuses: Value = containers
-                .iter()
-                .map(|c| {
-                    let mut known = object["status"]["containerStatuses"].as_array().into_iter().flatten();
-                    let known = known.find(|s| s["name"] == c["name"]).cloned().unwrap_or_default();
-                    json!({
-                        "name": c["name"], "image": c["image"], "imageID": "", "ready": ready, "started": running,
-                        "restartCount": known["restartCount"].as_u64().unwrap_or(0), "state": state,
-                        "lastState": known.get("lastState").cloned().unwrap_or_else(|| json!({})),
-                    })
-                })
-                .collect();
-            object["status"]["containerStatuses"] = statuses;
         });
     }
 
@@ -322,6 +306,24 @@ impl Node {
         // A pod that somebody else has removed meanwhile needs nothing more.
         let _ = delete(&self.store, target, &options);
     }
+}
+
+/// Writes the status of every container.
+fn containers(pod: &mut Value, ready: bool, state: &Value) {
+    let running = state.get("running").is_some();
+    let specs = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let statuses: Value = specs
+        .map(|c| {
+            let mut known = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+            let known = known.find(|s| s["name"] == c["name"]).cloned().unwrap_or_default();
+            json!({
+                "name": c["name"], "image": c["image"], "imageID": "", "ready": ready, "started": running,
+                "restartCount": known["restartCount"].as_u64().unwrap_or(0), "state": state,
+                "lastState": known.get("lastState").cloned().unwrap_or_else(|| json!({})),
+            })
+        })
+        .collect();
+    pod["status"]["containerStatuses"] = statuses;
 }
 
 /// The time a preStop hook sleeps, the only kind of hook there is here.

@@ -157,6 +157,23 @@ async fn a_deleted_pod_is_replaced_and_a_forced_delete_kills() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_is_given_to_a_node_when_its_gates_are_gone() {
+    let rig = rig();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "later" },
+        "spec": { "schedulingGates": [{ "name": "example.com/later" }], "containers": [{ "name": "c", "image": "i" }] },
+    });
+    rig.api("Pod").create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    pass(10).await;
+    let pod = rig.get("Pod", "later").await;
+    assert_eq!((&pod["status"]["phase"], pod["spec"].get("nodeName")), (&json!("Pending"), None));
+    let open = Patch::Merge(json!({ "spec": { "schedulingGates": null } }));
+    rig.api("Pod").patch("later", &PatchParams::default(), &open).await.unwrap();
+    pass(10).await;
+    assert_eq!(rig.get("Pod", "later").await["status"]["phase"], "Running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crashed_container_restarts_is_counted_and_gets_ready_again() {
     let rig = rig();
     let name = busy(&rig, 0);
