@@ -3,11 +3,11 @@
 use super::Clock;
 use super::client::ReadClient;
 use super::prune;
-use super::read::{get, list};
+use super::read::{get, list, list_as};
 use super::stream::{Frame, Frames};
 use super::watch::WatchSpec;
 use super::wire::{self, Fault};
-use crate::core::{Change, Event, KubeEvent, Skew};
+use crate::core::{Change, Event, KubeEvent, PodSeen, Skew};
 use crate::model::{Phase, ResourceKind, ResourceRef, Timestamp, name_of, resource_version};
 use http::Method;
 use http_body_util::BodyExt;
@@ -160,6 +160,14 @@ impl Follower {
     }
 
     async fn list(&mut self) -> Result<(), Stop> {
+        if self.spec.kind == ResourceKind::Pod {
+            let keep = |pod: Value| PodSeen::read(&pod);
+            let listed = list_as(&self.client, self.spec.kind, &self.filter(), LIST, keep).await?;
+            self.out.time(listed.date).await?;
+            self.version = Some(listed.version);
+            self.tell(Change::ResetPods(listed.items)).await?;
+            return Ok(());
+        }
         let listed = list(&self.client, self.spec.kind, &self.filter(), LIST).await?;
         self.out.time(listed.date).await?;
         self.under_way.clear();

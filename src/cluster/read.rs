@@ -14,10 +14,10 @@ use tokio::time::Instant;
 const PAGE: usize = 500;
 
 /// A complete list.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
+#[derive(Debug)]
+pub(super) struct Listed<T = Value> {
     /// The objects.
-    pub items: Vec<Value>,
+    pub items: Vec<T>,
     /// Where a watch may go on from.
     pub version: String,
     /// The server's time.
@@ -70,10 +70,21 @@ pub(super) async fn list(
     filter: &str,
     deadlines: (Duration, Duration),
 ) -> Result<Listed, Fault> {
+    list_as(client, kind, filter, deadlines, |object| object).await
+}
+
+/// Lists a kind and keeps of each object what `keep` makes of it; a page of objects at a time is held as a whole.
+pub(super) async fn list_as<T>(
+    client: &ReadClient,
+    kind: ResourceKind,
+    filter: &str,
+    deadlines: (Duration, Duration),
+    keep: fn(Value) -> T,
+) -> Result<Listed<T>, Fault> {
     let namespace = client.namespace();
     let path = wire::path(namespace, kind, None, None);
     let end = Instant::now() + deadlines.1;
-    let mut listed = Listed::default();
+    let mut listed = Listed { items: Vec::new(), version: String::new(), date: None };
     let mut token = String::new();
     loop {
         let page = format!("{path}?limit={PAGE}{filter}{token}");
@@ -83,7 +94,7 @@ pub(super) async fn list(
         }
         let mut body = answer.json_without(prune::of_answer(kind)).ok_or_else(|| no_json(&answer))?;
         let Value::Array(items) = body["items"].take() else { return Err(no_json(&answer)) };
-        listed.items.extend(items);
+        listed.items.extend(items.into_iter().map(keep));
         listed.date = answer.date;
         listed.version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
         match body["metadata"]["continue"].as_str() {

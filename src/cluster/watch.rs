@@ -162,6 +162,9 @@ mod tests {
                     Change::Reset(objects) => {
                         format!("reset {}", objects.iter().map(name_of).collect::<Vec<_>>().join(","))
                     }
+                    Change::ResetPods(pods) => {
+                        format!("reset {}", pods.iter().map(crate::core::PodSeen::name).collect::<Vec<_>>().join(","))
+                    }
                     Change::Upsert(object) => format!("upsert {} {}", name_of(&object), object["spec"]["kept"]["x"]),
                     Change::Deleted(object) => format!("deleted {}", name_of(&object)),
                     Change::Alive => "alive".to_owned(),

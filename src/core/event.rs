@@ -1,6 +1,6 @@
 //! Everything that can arrive.
 
-use super::{Command, OpId, Survey};
+use super::{Command, OpId, PodSeen, Survey};
 use crate::model::{Batch, LabelledPoints, Outcome, Reading, ResourceKind, Span, Timestamp};
 use serde_json::Value;
 
@@ -76,6 +76,8 @@ pub struct KubeEvent {
 pub enum Change {
     /// A complete list replaces what was known.
     Reset(Vec<Value>),
+    /// The same for pods, of which there may be thousands: what decisions need of each is all that is kept of it.
+    ResetPods(Vec<PodSeen>),
     /// An object is as given.
     Upsert(Value),
     /// An object is gone; its last known form.

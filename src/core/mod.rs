@@ -75,7 +75,7 @@ pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, R
 pub use lease::lease_name;
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
-pub use state::{Setup, State, closeup, findings, plan, preview, update, view};
+pub use state::{Setup, State, closeup, findings, is_at_rest, plan, preview, update, view};
 pub use survey::{
     Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
 };
@@ -83,4 +83,4 @@ pub use view::{
     Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
     PlanRow, Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
-pub use world::World;
+pub use world::{PodSeen, World};

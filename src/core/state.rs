@@ -310,6 +310,16 @@ impl State {
         self.resolved.waves.as_ref()
     }
 
+    /// Returns the plan in force if it is the live one, as it is outside a release.
+    pub(super) fn live_plan(&self) -> Option<&Plan> {
+        self.plan.as_ref().filter(|_| self.frozen_hash.is_empty())
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let has_work = self.task.is_some() || self.hold.is_some() || self.holding.is_some() || self.mandate.is_some();
+        !has_work && !self.leaving && self.active_name().is_none()
+    }
+
     fn refresh_plan(&mut self) {
         let Some(name) = self.plan_name() else {
             self.plan = None;
@@ -444,6 +454,11 @@ pub fn findings(state: &State, now: Timestamp, command: &Command) -> Vec<Finding
 /// Returns the plan in force: the frozen one of the release under way, else the live one.
 pub fn plan(state: &State) -> Option<&Plan> {
     state.plan.as_ref()
+}
+
+/// Tells whether nothing is under way: no release, no order, no request. Only time passes then.
+pub fn is_at_rest(state: &State) -> bool {
+    state.is_at_rest()
 }
 
 /// Computes what the screens show.

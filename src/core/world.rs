@@ -2,7 +2,7 @@
 
 mod pods;
 
-pub use pods::{Kin, PodView};
+pub use pods::{Kin, PodSeen, PodView};
 
 use super::{Change, KubeEvent};
 use crate::api::{ReleaseSpec, ReleaseStatus, RolloutPlanSpec, check_plan};
@@ -92,13 +92,14 @@ impl World {
                 source.failed_since.get_or_insert(now);
                 return;
             }
-            Change::Reset(_) => source.listed = true,
+            Change::Reset(_) | Change::ResetPods(_) => source.listed = true,
             Change::Alive | Change::Upsert(_) | Change::Deleted(_) => {}
         }
         source.alive = Some(now);
         (source.failed, source.failed_since) = (None, None);
         match &event.change {
             Change::Reset(objects) => self.reset(kind, objects),
+            Change::ResetPods(pods) => self.reset_pods(pods.clone()),
             Change::Upsert(object) => self.upsert(kind, object),
             Change::Deleted(object) => self.remove(kind, name_of(object)),
             Change::Alive | Change::Failed(_) => {}
@@ -121,19 +122,16 @@ impl World {
     }
 
     fn reset(&mut self, kind: ResourceKind, objects: &[Value]) {
-        let keep: BTreeSet<&str> = objects.iter().map(name_of).collect();
-        let count = |world: &Self| match kind {
-            ResourceKind::Pod => world.pods.len(),
-            _ => world.objects.get(&kind).map_or(0, BTreeMap::len),
-        };
-        let before = count(self);
         if kind == ResourceKind::Pod {
-            self.pods.retain(|name| keep.contains(name));
-        } else if let Some(known) = self.objects.get_mut(&kind) {
-            known.retain(|name, _| keep.contains(name.as_str()));
+            return self.reset_pods(objects.iter().map(PodSeen::read).collect());
         }
-        if count(self) != before {
-            *self.revisions.entry(kind).or_default() += 1;
+        let keep: BTreeSet<&str> = objects.iter().map(name_of).collect();
+        if let Some(known) = self.objects.get_mut(&kind) {
+            let before = known.len();
+            known.retain(|name, _| keep.contains(name.as_str()));
+            if known.len() != before {
+                *self.revisions.entry(kind).or_default() += 1;
+            }
         }
         if kind == ResourceKind::Release {
             self.releases.retain(|name, _| keep.contains(name.as_str()));
@@ -146,10 +144,23 @@ impl World {
         }
     }
 
+    fn reset_pods(&mut self, pods: Vec<PodSeen>) {
+        let keep: BTreeSet<&str> = pods.iter().map(PodSeen::name).collect();
+        let before = self.pods.len();
+        self.pods.retain(|name| keep.contains(name));
+        let mut is_changed = self.pods.len() != before;
+        for pod in pods {
+            is_changed |= self.pods.upsert(pod);
+        }
+        if is_changed {
+            *self.revisions.entry(ResourceKind::Pod).or_default() += 1;
+        }
+    }
+
     fn upsert(&mut self, kind: ResourceKind, object: &Value) {
         let name = name_of(object).to_owned();
         if kind == ResourceKind::Pod {
-            if self.pods.upsert(object) {
+            if self.pods.upsert(PodSeen::read(object)) {
                 *self.revisions.entry(kind).or_default() += 1;
             }
             return;

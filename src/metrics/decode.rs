@@ -2,9 +2,9 @@
 
 use crate::model::{LabelledPoints, Reading};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::fmt;
 
 /// How much of a foreign text is quoted.
 const QUOTED: usize = 160;
@@ -41,13 +41,102 @@ struct Data<R> {
     result: R,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Series {
-    metric: BTreeMap<String, String>,
-    value: Option<(f64, String)>,
-    values: Option<Vec<(f64, String)>>,
+    #[serde(deserialize_with = "labels")]
+    metric: Vec<(String, String)>,
+    value: Option<Sample>,
+    values: Option<Points>,
     histogram: Option<IgnoredAny>,
     histograms: Option<IgnoredAny>,
+}
+
+/// Seconds and a number, which is written as text.
+#[derive(Deserialize)]
+struct Sample(f64, Number);
+
+enum Number {
+    Read(f64),
+    Unreadable(String),
+}
+
+/// Samples as points. Answers for thousands of customers hold a hundred thousand of them, so each is read where it stands.
+#[derive(Default)]
+struct Points {
+    read: Vec<(i64, f64)>,
+    unreadable: Option<String>,
+}
+
+impl Points {
+    fn add(&mut self, Sample(at, number): Sample) {
+        match number {
+            Number::Read(number) if number.is_nan() => {}
+            Number::Read(number) => self.read.push(((at * 1000.0).round() as i64, number)),
+            Number::Unreadable(text) => drop(self.unreadable.get_or_insert(text)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Points {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Samples;
+        impl<'de> Visitor<'de> for Samples {
+            type Value = Points;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("samples")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut samples: A) -> Result<Points, A::Error> {
+                let mut points = Points::default();
+                while let Some(sample) = samples.next_element()? {
+                    points.add(sample);
+                }
+                Ok(points)
+            }
+        }
+        reader.deserialize_seq(Samples)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number as text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
+                Ok(text.parse().map_or_else(|_| Number::Unreadable(text.to_owned()), Number::Read))
+            }
+        }
+        reader.deserialize_str(Text)
+    }
+}
+
+/// Reads labels, in order of their names.
+fn labels<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<(String, String)>, D::Error> {
+    struct Labels;
+    impl<'de> Visitor<'de> for Labels {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("labels")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut read = Vec::new();
+            while let Some(label) = map.next_entry()? {
+                read.push(label);
+            }
+            read.sort_unstable();
+            Ok(read)
+        }
+    }
+    reader.deserialize_map(Labels)
 }
 
 fn series(result: Vec<Series>, warnings: &[String]) -> Reading<Vec<LabelledPoints>> {
@@ -60,19 +149,16 @@ fn series(result: Vec<Series>, warnings: &[String]) -> Reading<Vec<LabelledPoint
     let mut read = Vec::with_capacity(result.len());
     for one in result {
         if one.histogram.is_some() || one.histograms.is_some() {
-            let name = one.metric.get("__name__").map_or("a series", String::as_str);
+            let name = one.metric.iter().find(|(label, _)| label == "__name__").map_or("a series", |(_, name)| name);
             return Reading::Partial(quote(&format!("{name} is a native histogram, which is not read")));
         }
-        let mut points = Vec::new();
-        for (at, text) in one.value.into_iter().chain(one.values.into_iter().flatten()) {
-            match text.parse::<f64>() {
-                Ok(number) if number.is_nan() => {}
-                Ok(number) => points.push(((at * 1000.0).round() as i64, number)),
-                Err(_) => return Reading::Error(quote(&format!("the answer holds {text:?}, which is no number"))),
-            }
+        let mut points = one.values.unwrap_or_default();
+        one.value.into_iter().for_each(|sample| points.add(sample));
+        if let Some(text) = points.unreadable {
+            return Reading::Error(quote(&format!("the answer holds {text:?}, which is no number")));
         }
-        if !points.is_empty() {
-            read.push((one.metric.into_iter().collect(), points));
+        if !points.read.is_empty() {
+            read.push((one.metric, points.read));
         }
     }
     if read.is_empty() { Reading::NoTraffic } else { Reading::Value(read) }
@@ -84,17 +170,10 @@ fn other(status: u16, body: &[u8]) -> Reading<Vec<LabelledPoints>> {
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if json["status"] == "success" && (200..300).contains(&status) {
-        return match serde_json::from_slice::<Answer<(f64, String)>>(body) {
+        return match serde_json::from_slice::<Answer<Sample>>(body) {
             // A scalar is a series without labels.
             Ok(Answer { data: Some(data), warnings, .. }) if json["data"]["resultType"] == "scalar" => {
-                let one = Series {
-                    metric: BTreeMap::new(),
-                    value: Some(data.result),
-                    values: None,
-                    histogram: None,
-                    histograms: None,
-                };
-                series(vec![one], &warnings)
+                series(vec![Series { value: Some(data.result), ..Series::default() }], &warnings)
             }
             _ => Reading::Error(quote(&format!("the answer is a {}, not a number", text(&json["data"]["resultType"])))),
         };

@@ -5,7 +5,7 @@ use super::source::{Prometheus, Question, Range};
 use crate::cluster::Clock;
 use crate::core::{Event, GateAnswer, GateQuery, MetricsRequest};
 use crate::gate::step;
-use crate::model::{Batch, Family, LabelledPoints, Reading, Span, Timestamp};
+use crate::model::{Batch, Family, LabelledPoints, RawSeries, Reading, Span, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -65,14 +65,11 @@ impl Poller {
             queries.push(SOURCE_TIME.to_owned());
         }
         let questions: Vec<Question> = queries.into_iter().map(|query| Question { query, range: None }).collect();
-        let mut answers = self.prometheus.ask(now, &questions).await;
+        let keep = |place: usize, series| profile::read(Family::ALL.get(place).copied(), source, series);
+        let mut answers = self.prometheus.ask(now, &questions, &keep).await;
         let time = answers.get(Family::ALL.len()).and_then(source_time).unwrap_or(now);
         answers.truncate(Family::ALL.len());
-        let families: BTreeMap<_, _> = Family::ALL
-            .into_iter()
-            .zip(answers)
-            .map(|(family, answer)| (family, answer.map(|series| profile::read(family, source, series))))
-            .collect();
+        let families: BTreeMap<_, _> = Family::ALL.into_iter().zip(answers).collect();
         let mut events = vec![];
         if !gates.is_empty() {
             let answers = ask_gates(&mut self.prometheus, gates, now, time).await;
@@ -145,9 +142,8 @@ impl Drop for Polling {
 }
 
 /// Reads the source's own time.
-fn source_time(answer: &Reading<Vec<LabelledPoints>>) -> Option<Timestamp> {
-    let (_, points) = answer.value()?.first()?;
-    let (_, seconds) = points.first()?;
+fn source_time(answer: &Reading<Vec<RawSeries>>) -> Option<Timestamp> {
+    let (_, seconds) = answer.value()?.first()?.points.first()?;
     Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()
 }
 
@@ -164,7 +160,7 @@ async fn ask_gates(
             gate.queries.iter().map(move |query| Question { query: query.clone(), range })
         })
         .collect();
-    let mut answers = prometheus.ask(now, &questions).await.into_iter();
+    let mut answers = prometheus.ask(now, &questions, &|_, series| series).await.into_iter();
     let mut of_gate =
         |gate: &GateQuery| -> Vec<Reading<Vec<LabelledPoints>>> { answers.by_ref().take(gate.queries.len()).collect() };
     gates.iter().map(|gate| GateAnswer { gate: gate.gate.clone(), answers: of_gate(gate) }).collect()

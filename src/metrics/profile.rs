@@ -39,11 +39,11 @@ pub(super) fn query(family: Family, source: &MetricsSource, whose: Whose<'_>, wi
     }
 }
 
-/// Reads a family's series by the profile's labels.
+/// Reads a family's series by the profile's labels; `None` = the series are of no family.
 ///
 /// A label value that is no slot, no kind or an empty customer is not guessed at. Series of `up` without a pod belong
 /// to other targets of the namespace.
-pub(super) fn read(family: Family, source: &MetricsSource, series: Vec<LabelledPoints>) -> Vec<RawSeries> {
+pub(super) fn read(family: Option<Family>, source: &MetricsSource, series: Vec<LabelledPoints>) -> Vec<RawSeries> {
     let names = &source.names;
     let read = series.into_iter().map(|(labels, points)| {
         let label = |name: &str| labels.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -51,12 +51,12 @@ pub(super) fn read(family: Family, source: &MetricsSource, series: Vec<LabelledP
             slot: label(&names.label_slot).and_then(|value| slot(source, value)),
             pod: label(&names.label_pod).unwrap_or_default().to_owned(),
             customer: label(&names.label_customer).filter(|id| !id.is_empty()).map(CustomerId::from),
-            code: label(&names.label_code).filter(|_| family == Family::Finished).map(str::to_owned),
+            code: label(&names.label_code).filter(|_| family == Some(Family::Finished)).map(str::to_owned),
             kind: label(&names.label_kind).and_then(StreamKind::parse),
             points,
         }
     });
-    read.filter(|series| family != Family::Up || !series.pod.is_empty()).collect()
+    read.filter(|series| family != Some(Family::Up) || !series.pod.is_empty()).collect()
 }
 
 fn slot(source: &MetricsSource, value: &str) -> Option<Slot> {
@@ -95,7 +95,7 @@ mod tests {
             (pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), vec![(1, 2.0)])
         };
         let all = [("slot", "green"), ("pod", "p"), ("customer", "acme"), ("code", "500"), ("kind", "ws")];
-        let full = &read(Family::Finished, &source, vec![labels(&all)])[0];
+        let full = &read(Some(Family::Finished), &source, vec![labels(&all)])[0];
         let expected = RawSeries {
             slot: Some(Slot::B),
             pod: "p".into(),
@@ -105,9 +105,10 @@ mod tests {
             points: vec![(1, 2.0)],
         };
         assert_eq!(full, &expected);
-        let odd = &read(Family::Started, &source, vec![labels(&[("slot", "b"), ("customer", ""), ("kind", "x")])])[0];
+        let odd =
+            &read(Some(Family::Started), &source, vec![labels(&[("slot", "b"), ("customer", ""), ("kind", "x")])])[0];
         assert_eq!((odd.slot, &odd.customer, odd.kind), (None, &None, None));
-        let up = read(Family::Up, &source, vec![labels(&[("instance", "x")]), labels(&[("pod", "p")])]);
+        let up = read(Some(Family::Up), &source, vec![labels(&[("instance", "x")]), labels(&[("pod", "p")])]);
         assert_eq!(up.len(), 1);
     }
 }

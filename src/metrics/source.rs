@@ -51,7 +51,8 @@ enum Transport {
     None(String),
 }
 
-type Answers = Vec<Reading<Vec<LabelledPoints>>>;
+/// What is kept of the series of an answer, by the place of its question.
+pub(super) type Keep<'k, T> = &'k (dyn Fn(usize, Vec<LabelledPoints>) -> Vec<T> + Sync);
 
 impl Prometheus {
     /// Prepares a source; `client` is for one behind the API server's proxy. A source that cannot be used answers
@@ -81,20 +82,22 @@ impl Prometheus {
         Self { transport, credentials: Credentials::new(source.auth.clone()) }
     }
 
-    /// Asks all questions at once; each has its answer at the same place. Those that are refused with 401 are asked
-    /// again with a new token, once.
-    pub async fn ask(&mut self, now: Timestamp, questions: &[Question]) -> Answers {
-        let mut answers = match self.attempt(now, questions).await {
+    /// Asks all questions at once; each has its answer at the same place, reduced to what `keep` makes of its series as
+    /// soon as it is there: those of thousands of customers are megabytes. Those that are refused with 401 are asked again
+    /// with a new token, once.
+    pub async fn ask<T>(&mut self, now: Timestamp, questions: &[Question], keep: Keep<'_, T>) -> Vec<Reading<Vec<T>>> {
+        let all: Vec<(usize, &Question)> = questions.iter().enumerate().collect();
+        let mut answers = match self.attempt(now, &all, keep).await {
             Ok(answers) => answers,
-            Err(why) => return vec![Reading::Error(why); questions.len()],
+            Err(why) => return questions.iter().map(|_| Reading::Error(why.clone())).collect(),
         };
-        let denied: Vec<usize> = answers.iter().enumerate().filter(|(_, a)| a.denied).map(|(i, _)| i).collect();
+        let is_denied = |(place, _): &(usize, &Question)| answers.get(*place).is_some_and(|answer| answer.denied);
+        let denied: Vec<(usize, &Question)> = all.into_iter().filter(is_denied).collect();
         if !denied.is_empty() && matches!(self.transport, Transport::Url(_)) && self.credentials.refused() {
-            let again: Vec<Question> = denied.iter().filter_map(|i| questions.get(*i).cloned()).collect();
-            match self.attempt(now, &again).await {
+            match self.attempt(now, &denied, keep).await {
                 Ok(new) => {
-                    for (i, answer) in denied.into_iter().zip(new) {
-                        if let Some(old) = answers.get_mut(i) {
+                    for ((place, _), answer) in denied.into_iter().zip(new) {
+                        if let Some(old) = answers.get_mut(place) {
                             *old = answer;
                         }
                     }
@@ -109,15 +112,26 @@ impl Prometheus {
         answers.into_iter().map(|answer| answer.reading).collect()
     }
 
-    async fn attempt(&mut self, now: Timestamp, questions: &[Question]) -> Result<Vec<Answer>, String> {
+    async fn attempt<T>(
+        &mut self,
+        now: Timestamp,
+        questions: &[(usize, &Question)],
+        keep: Keep<'_, T>,
+    ) -> Result<Vec<Answer<T>>, String> {
         let header = match &self.transport {
             Transport::Url(_) => self.credentials.header(now).await?,
             Transport::Proxy { .. } | Transport::None(_) => None,
         };
-        Ok(join_all(questions.iter().map(|question| self.one(question, header.as_ref()))).await)
+        let one = |(place, question)| self.one(question, header.as_ref(), move |series| keep(place, series));
+        Ok(join_all(questions.iter().copied().map(one)).await)
     }
 
-    async fn one(&self, question: &Question, header: Option<&HeaderValue>) -> Answer {
+    async fn one<T>(
+        &self,
+        question: &Question,
+        header: Option<&HeaderValue>,
+        keep: impl FnOnce(Vec<LabelledPoints>) -> Vec<T>,
+    ) -> Answer<T> {
         let exchange = async {
             match &self.transport {
                 Transport::Url(client) => by_url(client, question, header).await,
@@ -126,7 +140,7 @@ impl Prometheus {
             }
         };
         match tokio::time::timeout(QUERY_TIMEOUT, exchange).await {
-            Ok(Ok((status, body))) => Answer { denied: status == 401, reading: decode(status, &body) },
+            Ok(Ok((status, body))) => Answer { denied: status == 401, reading: decode(status, &body).map(keep) },
             Ok(Err(why)) => Answer { denied: false, reading: Reading::Error(why) },
             Err(_) => {
                 let why = format!("no answer within {}", Span(QUERY_TIMEOUT));
@@ -136,8 +150,8 @@ impl Prometheus {
     }
 }
 
-struct Answer {
-    reading: Reading<Vec<LabelledPoints>>,
+struct Answer<T> {
+    reading: Reading<Vec<T>>,
     denied: bool,
 }
 

@@ -3,7 +3,9 @@
 use super::poll::{Poller, period, spawn};
 use super::source::{Prometheus, Question, Range};
 use crate::core::{Event, GateQuery, MetricsRequest};
-use crate::model::{Authentication, Batch, Family, MetricsEndpoint, MetricsSource, Reading, Slot, Span, Timestamp};
+use crate::model::{
+    Authentication, Batch, Family, LabelledPoints, MetricsEndpoint, MetricsSource, Reading, Slot, Span, Timestamp,
+};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -237,6 +239,11 @@ fn at_url(url: &str, auth: Authentication) -> Prometheus {
     Prometheus::new(&MetricsSource { auth, ..source(MetricsEndpoint::Url(url.to_owned())) }, None)
 }
 
+/// Keeps an answer as it is.
+fn whole(_: usize, series: Vec<LabelledPoints>) -> Vec<LabelledPoints> {
+    series
+}
+
 fn one() -> Response {
     matrix(json!({}), &[(1, 1.0)]).into_response()
 }
@@ -246,7 +253,7 @@ async fn a_url_with_a_path_is_asked_with_the_queries_parameters() {
     let (server, url) = serve("none", one).await;
     let mut prometheus = at_url(&url, Authentication::None);
     let range = Question { query: "x + 1".into(), range: Some(Range { start: 10, end: 20, step: 5 }) };
-    let answers = prometheus.ask(at(0), &[plain("up"), range]).await;
+    let answers = prometheus.ask(at(0), &[plain("up"), range], &whole).await;
     assert!(answers.iter().all(|answer| matches!(answer, Reading::Value(_))), "{answers:?}");
     let mut asked = server.log.lock().unwrap().clone();
     asked.sort();
@@ -262,7 +269,7 @@ async fn a_token_is_fetched_once_per_round_kept_and_renewed_when_it_is_refused()
     let mut prometheus = at_url(&url, Authentication::Exec { command });
     let questions = [plain("a"), plain("b"), plain("c")];
     for _ in 0..2 {
-        let answers = prometheus.ask(at(0), &questions).await;
+        let answers = prometheus.ask(at(0), &questions, &whole).await;
         assert!(answers.iter().all(|answer| matches!(answer, Reading::Value(_))), "{answers:?}");
     }
     let runs = || std::fs::read_to_string(folder.path().join("runs")).unwrap().lines().count();
@@ -270,13 +277,13 @@ async fn a_token_is_fetched_once_per_round_kept_and_renewed_when_it_is_refused()
 
     "Bearer t2".clone_into(&mut server.accepted.lock().unwrap());
     server.log.lock().unwrap().clear();
-    let answers = prometheus.ask(at(0), &questions).await;
+    let answers = prometheus.ask(at(0), &questions, &whole).await;
     assert!(answers.iter().all(|answer| matches!(answer, Reading::Value(_))), "{answers:?}");
     assert_eq!(runs(), 2);
     assert_eq!(server.log.lock().unwrap().len(), 6);
 
     "Bearer never".clone_into(&mut server.accepted.lock().unwrap());
-    let answers = prometheus.ask(at(0), &questions).await;
+    let answers = prometheus.ask(at(0), &questions, &whole).await;
     assert!(answers.iter().all(|a| matches!(a, Reading::Error(why) if why.starts_with("HTTP 401"))), "{answers:?}");
     assert_eq!(runs(), 3, "one renewal per round");
 }
@@ -285,7 +292,7 @@ async fn a_token_is_fetched_once_per_round_kept_and_renewed_when_it_is_refused()
 async fn without_a_token_nothing_is_asked_and_the_reason_is_the_answer() {
     let (server, url) = serve("none", one).await;
     let mut prometheus = at_url(&url, Authentication::BearerFile { path: "no/such/file".into() });
-    let answers = prometheus.ask(at(0), &[plain("up")]).await;
+    let answers = prometheus.ask(at(0), &[plain("up")], &whole).await;
     assert!(matches!(&answers[0], Reading::Error(why) if why.contains("no/such/file")), "{answers:?}");
     assert!(server.log.lock().unwrap().is_empty());
 }
@@ -298,7 +305,7 @@ async fn a_redirect_is_reported_and_the_token_does_not_follow_it() {
     let path = folder.path().join("token");
     std::fs::write(&path, "t").unwrap();
     let auth = Authentication::BearerFile { path: path.to_str().unwrap().to_owned() };
-    let answers = at_url(&url, auth).ask(at(0), &[plain("up")]).await;
+    let answers = at_url(&url, auth).ask(at(0), &[plain("up")], &whole).await;
     let Reading::Error(why) = &answers[0] else { panic!("{answers:?}") };
     assert!(why.starts_with("HTTP 302: redirected to /login:") && !why.contains("secret"), "{why}");
     assert_eq!(server.log.lock().unwrap().len(), 1);
@@ -309,9 +316,10 @@ async fn a_source_that_is_not_there_is_an_error_without_its_url() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://user:secret@{}", listener.local_addr().unwrap());
     drop(listener);
-    let answers = at_url(&url, Authentication::None).ask(at(0), &[plain("up")]).await;
+    let answers = at_url(&url, Authentication::None).ask(at(0), &[plain("up")], &whole).await;
     let Reading::Error(why) = &answers[0] else { panic!("{answers:?}") };
     assert!(why.contains("cannot be reached") && !why.contains("secret"), "{why}");
-    let answers = at_url(&url.replace("http:", "https:"), Authentication::None).ask(at(0), &[plain("up")]).await;
+    let answers =
+        at_url(&url.replace("http:", "https:"), Authentication::None).ask(at(0), &[plain("up")], &whole).await;
     assert!(matches!(&answers[0], Reading::Error(why) if why.contains("cannot be reached")), "{answers:?}");
 }

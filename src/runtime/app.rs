@@ -113,6 +113,7 @@ impl App {
                 return Why::TerminalLost(error.to_string());
             }
             let can_paint_later = self.is_dirty && self.painter.is_idle();
+            let wake = self.ui.wake_at(self.elapsed_ms()).map(|ms| self.began + Duration::from_millis(ms));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Why::Signal,
@@ -140,9 +141,9 @@ impl App {
                     let second = self.engine.now().as_second();
                     self.is_dirty |= is_news
                         || second != self.drawn_second
-                        || self.ui.wanted_preview().is_some()
-                        || self.ui.wake_at(self.elapsed_ms()).is_some();
+                        || self.ui.wanted_preview().is_some();
                 }
+                () = sleep_until(wake.unwrap_or(self.began)), if wake.is_some() => self.is_dirty = true,
                 () = sleep_until(self.due), if can_paint_later => {}
             }
         }

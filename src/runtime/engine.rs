@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-/// How often the core is told that time has passed.
+/// How often the core is told that time has passed while anything is under way; at rest it is when the clock's second changes.
 const TICK: Duration = Duration::from_millis(250);
 /// How many events may wait for the core before their senders wait.
 const INBOX: usize = 1024;
@@ -31,7 +31,9 @@ pub struct Engine {
     links: Arc<dyn Links>,
     inbox: mpsc::Receiver<Event>,
     post: mpsc::Sender<Event>,
-    tick: Interval,
+    /// When the core was last told that time passes, and when the clock shows its next second.
+    ticked: Instant,
+    second: Instant,
     lanes: HashMap<Lane, mpsc::UnboundedSender<Job>>,
     tasks: JoinSet<()>,
     open: usize,
@@ -58,8 +60,7 @@ impl Engine {
     /// Opens a console: starts the watches and asks who we are.
     pub fn open(setup: Setup, clock: Clock, links: Arc<dyn Links>) -> Self {
         let (post, inbox) = mpsc::channel(INBOX);
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let now = Instant::now();
         let mut tasks = JoinSet::new();
         tasks.spawn(ask_identity(links.clone(), post.clone(), setup.watch));
         let kinds = WatchSpec::console().into_iter().map(|spec| Source::Kind(spec.kind));
@@ -70,7 +71,8 @@ impl Engine {
             links,
             inbox,
             post,
-            tick,
+            ticked: now,
+            second: now,
             lanes: HashMap::new(),
             tasks,
             open: 0,
@@ -84,6 +86,7 @@ impl Engine {
     ///
     /// Can be cancelled without losing an event.
     pub async fn step(&mut self) -> bool {
+        let due = if core::is_at_rest(&self.state) { self.second } else { self.second.min(self.ticked + TICK) };
         tokio::select! {
             biased;
             Some(event) = self.inbox.recv() => {
@@ -91,7 +94,9 @@ impl Engine {
                 self.give(event);
                 is_news
             }
-            _ = self.tick.tick() => {
+            () = sleep_until(due) => {
+                self.ticked = Instant::now();
+                self.second = self.ticked + to_next_second(self.now());
                 self.give(Event::Tick);
                 false
             }
@@ -247,6 +252,12 @@ fn source_of(event: &Event) -> Option<Source> {
         Event::Gates { .. } => Some(Source::Gates),
         _ => None,
     }
+}
+
+/// How long the clock still shows the same second.
+fn to_next_second(now: Timestamp) -> Duration {
+    // The remainder is below a second and never negative.
+    Duration::from_millis(1_000 - now.as_millisecond().rem_euclid(1_000) as u64)
 }
 
 /// Tells whether an event is more than time passing. Samples are not: a round brings some every half second at most,

@@ -24,6 +24,7 @@ use crate::api::provider;
 use crate::model::{CustomerId, Finding, Membership, Phase, Plan, ResourceKind, Slot, Span, Timestamp};
 use crate::routing::active_slot;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// How long findings hold while nothing that they come from has changed; only ages move.
@@ -179,9 +180,13 @@ fn seconds(seconds: f64) -> String {
     Span::seconds(seconds as u64).to_string()
 }
 
-fn plan_of(state: &State) -> Result<Plan, Vec<Finding>> {
+/// Returns the live plan; outside a release that is the one in force, which is read already.
+fn plan_of(state: &State) -> Result<Cow<'_, Plan>, Vec<Finding>> {
+    if let Some(plan) = state.live_plan() {
+        return Ok(Cow::Borrowed(plan));
+    }
     let name = state.plan_name().ok_or_else(|| vec![no_plan(state)])?;
-    state.world.plan(&state.setup.namespace, &name)
+    state.world.plan(&state.setup.namespace, &name).map(Cow::Owned)
 }
 
 /// Finds everything that does not depend on the version.

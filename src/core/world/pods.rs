@@ -74,6 +74,15 @@ pub struct PodView {
     pub started: Option<Timestamp>,
 }
 
+/// A pod as a source has seen it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodSeen {
+    uid: String,
+    /// The name of what controls it; empty = nothing.
+    owner: String,
+    view: PodView,
+}
+
 /// Every pod that was observed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pods {
@@ -91,6 +100,22 @@ pub(super) struct Pods {
     shared: BTreeMap<String, Arc<Value>>,
 }
 
+impl PodSeen {
+    /// Reads a pod from JSON; the object is not needed any more.
+    pub fn read(object: &Value) -> Self {
+        Self {
+            uid: uid_of(object).to_owned(),
+            owner: controller_of(object).and_then(|owner| owner["name"].as_str()).unwrap_or_default().to_owned(),
+            view: pod_view(object),
+        }
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.view.name
+    }
+}
+
 impl Pods {
     /// Counts those that are listed.
     pub fn len(&self) -> usize {
@@ -98,11 +123,10 @@ impl Pods {
     }
 
     /// Takes in a pod; returns whether anything about it has changed.
-    pub fn upsert(&mut self, object: &Value) -> bool {
-        let labels = self.labels(object);
-        let view = pod_view(object, labels);
+    pub fn upsert(&mut self, PodSeen { uid, owner, mut view }: PodSeen) -> bool {
+        view.labels = self.labels(&owner, view.labels);
         if view.killed && view.deleting {
-            self.killed.insert(uid_of(object).to_owned(), view.clone());
+            self.killed.insert(uid, view.clone());
         }
         if self.listed.get(&view.name) == Some(&view) {
             return false;
@@ -163,13 +187,10 @@ impl Pods {
         gone.iter().for_each(|name| self.remove(name));
     }
 
-    fn labels(&mut self, object: &Value) -> Arc<Value> {
-        let labels = &object["metadata"]["labels"];
-        let owner = controller_of(object).and_then(|owner| owner["name"].as_str()).unwrap_or_default();
-        if let Some(known) = self.shared.get(owner).filter(|known| known.as_ref() == labels) {
+    fn labels(&mut self, owner: &str, fresh: Arc<Value>) -> Arc<Value> {
+        if let Some(known) = self.shared.get(owner).filter(|known| **known == fresh) {
             return known.clone();
         }
-        let fresh = Arc::new(labels.clone());
         if !owner.is_empty() {
             // What no pod has any more goes: a screen that watches for months sees many ReplicaSets.
             self.shared.retain(|_, labels| Arc::strong_count(labels) > 1);
@@ -332,7 +353,7 @@ fn controller(object: &Value) -> Controller {
     }
 }
 
-fn pod_view(pod: &Value, labels: Arc<Value>) -> PodView {
+fn pod_view(pod: &Value) -> PodView {
     let statuses: Vec<&Value> = pod["status"]["containerStatuses"].as_array().into_iter().flatten().collect();
     let condition = |kind: &str| {
         pod["status"]["conditions"].as_array().into_iter().flatten().any(|c| c["type"] == kind && c["status"] == "True")
@@ -341,7 +362,7 @@ fn pod_view(pod: &Value, labels: Arc<Value>) -> PodView {
     PodView {
         name: name_of(pod).to_owned(),
         slot: label_of(pod, SLOT_LABEL).and_then(Slot::parse),
-        labels,
+        labels: Arc::new(pod["metadata"]["labels"].clone()),
         controller: controller(pod),
         version: label_of(pod, VERSION_LABEL).unwrap_or_default().to_owned(),
         ready: condition("Ready"),
@@ -373,12 +394,12 @@ mod tests {
     fn labels_are_kept_once_for_a_replica_set_and_no_longer_than_its_pods() {
         let mut pods = Pods::default();
         for name in ["a", "b"] {
-            pods.upsert(&pod(name, "shop-1"));
+            pods.upsert(PodSeen::read(&pod(name, "shop-1")));
         }
         assert!(Arc::ptr_eq(&pods.listed["a"].labels, &pods.listed["b"].labels));
         for n in 2..50 {
             for name in ["a", "b"] {
-                pods.upsert(&pod(name, &format!("shop-{n}")));
+                pods.upsert(PodSeen::read(&pod(name, &format!("shop-{n}"))));
             }
         }
         // The one before goes with the next.

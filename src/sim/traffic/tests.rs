@@ -144,6 +144,16 @@ async fn a_slot_runs_empty_after_its_customers_have_moved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_of_no_slot_and_no_application_exports_nothing() {
+    let traffic = running(vec![]);
+    let stray = LivePod { slot: None, ..pod("stray", Slot::A) };
+    traffic.pods(all_pods().into_iter().chain([stray]).collect());
+    pass(5).await;
+    assert!(ask(&traffic, r#"{pod="stray"}"#, "pod").is_empty());
+    assert_eq!(ask(&traffic, r#"up{pod="a1"}"#, "pod").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kill_cuts_what_is_open_and_says_how_much() {
     let traffic = running(vec![]);
     pass(60).await;

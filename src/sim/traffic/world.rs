@@ -62,7 +62,7 @@ pub struct World {
 #[derive(Debug)]
 struct Settings {
     app: App,
-    /// Whether pods that belong to no application are its own.
+    /// Whether pods of a slot that belong to no application are its own; those of no slot export nothing.
     takes_strays: bool,
     rps: f64,
     unlisted: f64,
@@ -380,7 +380,7 @@ impl World {
 
 impl Settings {
     fn is_own(&self, pod: &LivePod) -> bool {
-        self.takes_strays || self.app.slot_of(&pod.deployment).is_some()
+        (self.takes_strays && pod.slot.is_some()) || self.app.slot_of(&pod.deployment).is_some()
     }
 
     fn side(&self, version: &str) -> Option<Side> {
