@@ -1,6 +1,6 @@
 //! Figures of the finished program, printed as `figure <name> <value> <unit>`, then one line per budget.
 //!
-//! `cargo bench --bench figures` runs all of them in about three minutes; `-- pure frame` runs only these parts. Nothing
+//! `cargo bench --bench figures` runs all of them in about four minutes; `-- pure frame` runs only these parts. Nothing
 //! is asserted about time: machines are noisy. `docs/figures.md` has the table.
 
 #![allow(clippy::disallowed_methods)] // Real processes in real time.

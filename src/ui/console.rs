@@ -1,6 +1,7 @@
 //! The console's own state: which screen, what is selected, which dialog; and what each key does to it.
 
 mod order;
+mod said;
 mod take;
 
 use super::ask::Ask;
@@ -22,6 +23,7 @@ use crate::core::{Action, Closeup, Command, Danger, Mode, Preview, Role, Running
 use crossterm::event::{Event, KeyCode, KeyEventKind};
 use order::Order;
 use ratatui::Frame;
+use said::Spoken;
 use std::sync::Arc;
 
 /// How the console looks and which keys it has.
@@ -51,7 +53,7 @@ pub struct Ui {
     pending: Vec<Chord>,
     dialog: Option<Dialog>,
     frozen: Option<Frozen>,
-    said: Option<(String, u64)>,
+    said: Option<Spoken>,
     order: Order,
     /// How often a person has turned the page of a wall screen.
     turns: u64,
@@ -69,8 +71,6 @@ struct Frozen {
 const FRAME_MS: u64 = 100;
 /// The same on a wall screen.
 const KIOSK_MS: u64 = 1000;
-/// How long a short message stays.
-const SAID_MS: u64 = 4000;
 
 impl Ui {
     /// Opens the console on its main screen.
@@ -195,8 +195,8 @@ impl Ui {
             return self.places.draw_kiosk(&scene, buf, area, kiosk, self.turns);
         }
         let pending = (!self.pending.is_empty()).then(|| format!("{} ... (Esc: no)", keymap::label(&self.pending)));
-        let said = self.said.as_ref().filter(|(_, until)| now_ms < *until).map(|(text, _)| text.clone()).or(pending);
-        self.places.draw(&scene, buf, area, Said { text: said.as_deref(), order, typing: None });
+        let text = self.said.as_ref().and_then(|said| said.at(now_ms)).or(pending.as_deref().map(said::warned));
+        self.places.draw(&scene, buf, area, Said { text, order, typing: None });
         if let Some(dialog) = &mut self.dialog {
             dialog.draw(&scene, buf, area);
         }
@@ -214,7 +214,7 @@ impl Ui {
     /// Returns when the picture changes although nothing arrives: a dialog begins to take keys, or a message goes.
     pub fn wake_at(&self, now_ms: u64) -> Option<u64> {
         let armed = self.dialog.as_ref().and_then(Dialog::armed_at);
-        let silent = self.said.as_ref().map(|(_, until)| *until);
+        let silent = self.said.as_ref().map(Spoken::until);
         armed.into_iter().chain(silent).filter(|at| *at > now_ms).min()
     }
 
@@ -417,7 +417,7 @@ impl Ui {
         if let Ok(theme) = Theme::builtin(name) {
             self.look.theme = theme;
             self.look.auto = false;
-            self.say(now_ms, &format!("theme {name}"));
+            self.say_done(now_ms, &format!("theme {name}"));
         }
     }
 
@@ -474,9 +474,5 @@ impl Ui {
             _ => self.places.press(chord, action),
         }
         Vec::new()
-    }
-
-    fn say(&mut self, now_ms: u64, text: &str) {
-        self.said = Some((text.to_owned(), now_ms + SAID_MS));
     }
 }

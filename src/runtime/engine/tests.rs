@@ -138,6 +138,35 @@ async fn a_read_waits_for_the_write_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_rest_time_passes_when_the_clock_shows_another_second_and_else_four_times_a_second() {
+    let began = Instant::now();
+    let clock: Clock = Arc::new(move || {
+        Timestamp::from_millisecond(10_300 + i64::try_from(began.elapsed().as_millis()).unwrap()).unwrap()
+    });
+    let mut engine = Engine::open(Setup { watch: true, ..Setup::default() }, clock, Arc::new(World::default()));
+    // The first comes at once.
+    while engine.second == began {
+        engine.step().await;
+    }
+    assert_eq!(ticks(&mut engine, began, 3).await, [700, 1700, 2700]);
+    engine.give(Event::Leaving);
+    assert_eq!(ticks(&mut engine, began, 5).await, [2950, 3200, 3450, 3700, 3950]);
+}
+
+/// When the core was told that time passes, in milliseconds.
+async fn ticks(engine: &mut Engine, began: Instant, count: usize) -> Vec<u128> {
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let before = engine.ticked;
+        engine.step().await;
+        if engine.ticked != before {
+            seen.push(engine.ticked.duration_since(began).as_millis());
+        }
+    }
+    seen
+}
+
+#[tokio::test(start_paused = true)]
 async fn leaving_waits_only_a_moment_for_what_is_under_way() {
     let world = World::default();
     let mut engine = engine(&world, true);

@@ -1,5 +1,6 @@
 //! What a person takes away from a screen: a copy in the clipboard, a list as files.
 
+use super::said::Spoken;
 use super::{Ask, Ui};
 use crate::core::View;
 use crate::ui::Safe;
@@ -12,11 +13,11 @@ const SAVED_MS: u64 = 15_000;
 impl Ui {
     /// Says where an export is, or why there is none.
     pub fn exported(&mut self, now_ms: u64, result: Result<String, String>) {
-        let text = match result {
-            Ok(place) => format!("saved {place}"),
-            Err(why) => format!("nothing was saved: {why}"),
-        };
-        self.said = Some((text, now_ms + SAVED_MS));
+        let until = now_ms + SAVED_MS;
+        self.said = Some(match result {
+            Ok(place) => Spoken::done(format!("saved {place}"), until),
+            Err(why) => Spoken::warning(format!("nothing was saved: {why}"), until),
+        });
     }
 
     pub(super) fn copy(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
@@ -33,7 +34,7 @@ impl Ui {
         let sent = text.chars().count();
         let size =
             if sent < all { format!("the first {sent} of {all} characters") } else { format!("{sent} characters") };
-        self.say(now_ms, &format!("{what} was sent to the terminal's clipboard ({size})"));
+        self.say_done(now_ms, &format!("{what} was sent to the terminal's clipboard ({size})"));
         vec![Ask::Copy(text)]
     }
 

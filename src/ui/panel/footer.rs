@@ -23,10 +23,10 @@ pub(in crate::ui) fn way_out(scene: &Scene, width: u16) -> Row {
 /// Writes the keys that matter, as many as fit; what was just said to the person stands in their place.
 ///
 /// The way back and help come last where they are among them, and are never what has no room.
-pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: Option<&str>) -> Row {
-    if let Some(said) = said {
-        let sign = scene.ink.glyph(Role::Warn);
-        return Row::from(scene.ink.role(Role::Warn, &format!(" {sign} {said}")));
+pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: Option<(&str, Role)>) -> Row {
+    if let Some((said, role)) = said {
+        let sign = scene.ink.glyph(role);
+        return Row::from(scene.ink.role(role, &format!(" {sign} {said}")));
     }
     let cells = |action: Action| scene.key(action).len() + 1 + action.spec().title.len() + 2;
     let kept = [Action::Back, Action::Help].into_iter().filter(|action| actions.contains(action));

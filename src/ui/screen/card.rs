@@ -1,5 +1,6 @@
 //! Cards of text: where the terminal is too small for panels, and where there is nothing to show yet.
 
+use super::frame::Message;
 use crate::core::Action;
 use crate::model::Level;
 use crate::ui::num;
@@ -22,7 +23,7 @@ pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
 }
 
 /// Draws what must never be hidden, as text.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>) {
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<Message<'_>>) {
     let width = usize::from(area.width);
     if area.width < MIN.0 || area.height < MIN.1 {
         put(buf, area, 0, &Row::from(header::state(scene, width)));
@@ -79,7 +80,13 @@ pub(super) fn place(scene: &Scene, buf: &mut Buffer, area: Rect, mut bottom: Vec
 }
 
 /// Draws what is missing, and what can be done about it.
-pub(in crate::ui) fn draw_first_run(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, order: bool) {
+pub(in crate::ui) fn draw_first_run(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Option<Message<'_>>,
+    order: bool,
+) {
     let view = scene.view;
     let mut bottom = if order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
     bottom.push(footer::keys(scene, area.width, &[Action::Help, Action::Events, Action::Palette, Action::Quit], said));

@@ -1,6 +1,7 @@
 //! Which of several plans: the first screen of a namespace that has more than one.
 
 use super::card;
+use super::frame::Message;
 use crate::core::Action;
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::footer;
@@ -10,7 +11,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Draws the plans; the chosen one is marked.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<&str>, chosen: Option<&str>) {
+pub(in crate::ui) fn draw(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    said: Option<Message<'_>>,
+    chosen: Option<&str>,
+) {
     let (ink, view) = (&scene.ink, scene.view);
     let keys = [Action::Open, Action::Down, Action::Help, Action::Palette, Action::Quit];
     let card = card::place(scene, buf, area, vec![footer::keys(scene, area.width, &keys, said)]);

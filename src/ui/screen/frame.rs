@@ -14,11 +14,14 @@ const ROOMY: u16 = 30;
 /// From this height on, which is that of the smallest common terminal, every screen says what a rollback would do now.
 const WAY_OUT: u16 = 24;
 
+/// What was just said to the person, and how: that something was done, or that it was not.
+pub(in crate::ui) type Message<'a> = (&'a str, Role);
+
 /// What the console has to say below the middle.
 #[derive(Clone, Copy, Default)]
 pub(in crate::ui) struct Said<'a> {
     /// What was just said to the person.
-    pub text: Option<&'a str>,
+    pub text: Option<Message<'a>>,
     /// Whether the last order is still worth its rows.
     pub order: bool,
     /// What is being typed to be looked for, and in how many rows it is; `None` while nothing is.

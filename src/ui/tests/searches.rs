@@ -143,9 +143,9 @@ fn lists_are_exported_as_they_are_shown_and_other_screens_have_none() {
     assert_eq!(unknown.press("c e"), []);
     shows(&mut unknown, "no customers are known here yet");
     desk.ui.exported(desk.now_ms, Ok("~/exports/customers.csv".to_owned()));
-    shows(&mut desk, "saved ~/exports/customers.csv");
+    shows(&mut desk, "✓ saved ~/exports/customers.csv");
     desk.ui.exported(desk.now_ms, Err("write to /x: no space".to_owned()));
-    shows(&mut desk, "nothing was saved: write to /x: no space");
+    shows(&mut desk, "! nothing was saved: write to /x: no space");
 }
 
 #[test]
