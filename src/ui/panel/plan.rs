@@ -67,7 +67,13 @@ fn findings(scene: &Scene, width: u16) -> Vec<Row> {
         Row::from(vec![scene.ink.role(role, &format!("  {} ", scene.ink.glyph(role))), scene.ink.text(&text)])
     };
     let key = scene.key(Action::Preflight);
-    let heading = Row::from(scene.ink.role(Role::Dim, &format!("  preflight ({key}: in full)")));
+    // It stands alone where there is no room for what was found, so it says how much that is.
+    let counts = [(Level::Refuse, "against it"), (Level::Warn, "to look at"), (Level::Note, "to know")]
+        .map(|(level, word)| (findings.iter().filter(|finding| finding.level == level).count(), word));
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let heading = format!("  preflight: {} ({key}: in full)", counts.join(", "));
+    let heading = Row::from(scene.ink.role(Role::Dim, &heading));
     let rows = findings.into_iter().map(row);
     if rows.len() == 0 { Vec::new() } else { [Row::default(), heading].into_iter().chain(rows).collect() }
 }

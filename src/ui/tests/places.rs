@@ -18,6 +18,16 @@ fn shows(desk: &mut Desk, text: &str) {
 }
 
 #[test]
+fn the_main_screen_says_how_much_the_preflight_found_even_where_it_has_no_room_for_it() {
+    let mut view = super::snapshots::with_findings();
+    view.gates.clear();
+    let mut desk = Desk::of(Ui::new(look("dark16", false)), view.clone(), (160, 45));
+    shows(&mut desk, "preflight: 2 against it, 1 to look at, 1 to know (p: in full)");
+    let mut desk = Desk::of(Ui::new(look("dark16", false)), view, (200, 60));
+    shows(&mut desk, "HorizontalPodAutoscaler trackx-b would shrink");
+}
+
+#[test]
 fn every_look_key_opens_its_screen_and_escape_leads_back_the_way_one_came() {
     for (keys, text) in [
         ("i", "ring early"),
