@@ -49,6 +49,22 @@ async fn a_lost_session_ends_the_console_within_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_goes_when_its_time_is_over_and_not_with_the_next_second_of_the_clock() {
+    let stage = Stage::open(&shipped("good"), (80, 24), false);
+    stage.wait_for("4.11.8", Duration::from_secs(60)).await;
+    // A moment after a second has begun: the next one would be late.
+    let clock = stage.demo.clock();
+    let into_second = u64::try_from(clock().as_millisecond().rem_euclid(1_000)).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100 - into_second)).await;
+    stage.press(&vec![Key::Char('x')]);
+    stage.wait_for("does nothing here", Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert!(stage.screen().contains("does nothing here"), "{}", stage.screen());
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert!(!stage.screen().contains("does nothing here"), "{}", stage.screen());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signal_ends_the_console() {
     let stage = Stage::open(&shipped("good"), (80, 24), false);
     stage.wait_for("4.11.8", Duration::from_secs(20)).await;
