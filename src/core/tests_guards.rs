@@ -1,7 +1,7 @@
 //! Each safety rule by itself: what it refuses, and that it lets through what it should.
 
 use super::testbed::Bed;
-use super::tests::{baking, baking_on, next, promoted};
+use super::tests::{baking, baking_on, next, promoted, start};
 use super::{Command, Event, GateAnswer, State};
 use crate::model::{Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
@@ -17,6 +17,28 @@ fn planned(change: impl FnOnce(&mut Value)) -> Bed {
 
 fn refused(bed: &Bed, state: &State, command: &Command) -> Vec<String> {
     super::preview(state, bed.now, command).refusals.into_iter().map(|r| r.rule).collect()
+}
+
+#[test]
+fn a_console_is_at_rest_only_while_no_release_is_under_way() {
+    let mut bed = Bed::new();
+    let desk = bed.open_desk("dana");
+    bed.pass(3);
+    assert!(super::is_at_rest(&bed.desks[desk].state));
+    let (mut bed, desk) = baking();
+    let other = bed.open_desk("kim");
+    bed.pass(3);
+    assert!([desk, other].iter().all(|desk| !super::is_at_rest(&bed.desks[*desk].state)));
+}
+
+#[test]
+fn a_start_is_judged_by_the_live_plan_also_while_another_one_is_in_force() {
+    let (mut bed, desk) = baking();
+    let rings = json!([{ "op": "replace", "path": "/spec/rings", "value": [] }]);
+    bed.meddle(ResourceKind::RolloutPlan, "shop", rings);
+    bed.pass(3);
+    let found = super::findings(&bed.desks[desk].state, bed.now, &start());
+    assert!(found.iter().any(|finding| finding.text.contains("rings")), "{found:?}");
 }
 
 #[test]
