@@ -67,6 +67,7 @@ pub(super) fn manners(settings: &Settings, state: Option<&Path>) -> Manners {
     Manners {
         between: between(),
         title: settings.title && takes_commands(),
+        clipboard: takes_commands(),
         bell: settings.bell,
         asks_background: settings.look.auto && takes_commands(),
         exports: settings.exports.clone().or_else(|| state.map(|folder| folder.join("exports"))),

@@ -35,15 +35,19 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn draft(&mut self, command: &Command) -> (String, Confirm) {
-        if self.state.mode() == Mode::Watch {
-            let why = if self.state.setup.watch {
-                "this console was opened to watch: it cannot change anything"
-            } else if self.state.identity.may_write.is_none() {
-                "it is not known yet whether you may write: wait for the API server's answer"
-            } else {
-                "your role may not write here: ask for the pilothouse-operator role (pilothouse manifests prints it)"
-            };
-            self.refuse("guard.mode", why);
+        match self.state.mode() {
+            Mode::Watch if self.state.setup.watch => {
+                self.refuse("guard.mode", "this console was opened to watch: it cannot change anything");
+            }
+            Mode::Watch => self.refuse(
+                "guard.mode",
+                "your role may not write here: ask for the pilothouse-operator role (pilothouse manifests prints it)",
+            ),
+            // To hold and to go back are tried: where the rights are missing, the API server says so.
+            Mode::Unknown if !matches!(command, Command::Hold { .. } | Command::Rollback { .. }) => {
+                self.refuse("guard.mode", "it is not known yet whether you may write: wait for the API server's answer")
+            }
+            Mode::Unknown | Mode::Standby | Mode::Driving => {}
         }
         match command {
             Command::Start { .. } => self.start(command),

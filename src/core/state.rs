@@ -255,10 +255,13 @@ impl State {
 
     /// Returns what this console may do.
     pub(super) fn mode(&self) -> Mode {
-        if self.setup.watch || self.identity.may_write != Some(true) {
-            return Mode::Watch;
+        match self.identity.may_write {
+            _ if self.setup.watch => Mode::Watch,
+            Some(false) => Mode::Watch,
+            None => Mode::Unknown,
+            Some(true) if self.drives() => Mode::Driving,
+            Some(true) => Mode::Standby,
         }
-        if self.drives() { Mode::Driving } else { Mode::Standby }
     }
 
     /// Tells whether the release under way names this console as its driver.

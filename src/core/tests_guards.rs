@@ -2,7 +2,7 @@
 
 use super::testbed::Bed;
 use super::tests::{baking, baking_on, next, promoted, start};
-use super::{Command, Event, GateAnswer, State};
+use super::{Command, Event, GateAnswer, Identity, State};
 use crate::model::{Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
 
@@ -39,6 +39,20 @@ fn a_start_is_judged_by_the_live_plan_also_while_another_one_is_in_force() {
     bed.pass(3);
     let found = super::findings(&bed.desks[desk].state, bed.now, &start());
     assert!(found.iter().any(|finding| finding.text.contains("rings")), "{found:?}");
+}
+
+#[test]
+fn while_rights_are_not_known_a_hold_and_a_rollback_are_tried_and_nothing_else() {
+    let (mut bed, desk) = baking();
+    bed.tell(desk, Event::Identity(Identity { user: "dana".into(), may_write: None }));
+    let refuses =
+        |bed: &Bed, command| refused(bed, &bed.desks[desk].state, &command).contains(&"guard.mode".to_owned());
+    let (hold, back) = (Command::Hold { reason: "look".into() }, Command::Rollback { reason: "back".into() });
+    assert!(refuses(&bed, next()) && !refuses(&bed, hold.clone()) && !refuses(&bed, back.clone()));
+    bed.order(desk, hold.clone());
+    assert!(!bed.release()["spec"]["hold"].is_null());
+    bed.tell(desk, Event::Identity(Identity { user: "dana".into(), may_write: Some(false) }));
+    assert!(refuses(&bed, hold) && refuses(&bed, back));
 }
 
 #[test]

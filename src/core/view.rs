@@ -13,6 +13,8 @@ pub enum Mode {
     /// No client that can write exists.
     #[default]
     Watch,
+    /// The API server has not said yet whether this person may write.
+    Unknown,
     /// May write, does not drive.
     Standby,
     /// Drives the release.
@@ -24,6 +26,7 @@ impl Mode {
     pub fn word(self) -> &'static str {
         match self {
             Self::Watch => "WATCH",
+            Self::Unknown => "RIGHTS ?",
             Self::Standby => "STANDBY",
             Self::Driving => "DRIVING",
         }

@@ -163,7 +163,10 @@ impl App {
                     self.engine.give(Event::Command { command, mark });
                 }
                 Ask::Plan(name) => self.engine.give(Event::Plan(name)),
-                Ask::Copy(text) => self.painter.send(self.beside.copy(&text)),
+                Ask::Copy(text) => match self.beside.copy(&text) {
+                    Some(bytes) => self.painter.send(bytes),
+                    None => self.ui.not_copied(self.elapsed_ms()),
+                },
                 Ask::Export(export) => self.beside.save(export),
                 Ask::Redraw => self.painter.redraw(),
                 Ask::Quit => return Some(Why::Quit),

@@ -39,13 +39,18 @@ impl Beside {
         bytes
     }
 
-    /// Returns what gives a text to the terminal's clipboard.
-    pub fn copy(&self, text: &str) -> Vec<u8> {
-        clipboard::copy(text, self.manners.between)
+    /// Returns what gives a text to the terminal's clipboard; `None` where the terminal would print it.
+    pub fn copy(&self, text: &str) -> Option<Vec<u8>> {
+        self.manners.clipboard.then(|| clipboard::copy(text, self.manners.between))
     }
 
     /// Begins to write an export, on a thread of its own: a slow disk must not hold up a key.
+    ///
+    /// While one is under way another key press means the same one.
     pub fn save(&mut self, export: Export) {
+        if self.saving.is_some() {
+            return;
+        }
         let manners = self.manners.clone();
         self.saving = Some(tokio::task::spawn_blocking(move || {
             let Some(folder) = &manners.exports else {
@@ -88,6 +93,13 @@ mod tests {
         assert_eq!([silent.look(&view("BAKING")), silent.look(&view("HOLD"))].concat(), b"");
     }
 
+    #[test]
+    fn a_text_is_copied_only_where_the_terminal_does_not_print_it() {
+        let able = Beside::new(Manners { clipboard: true, ..Manners::default() });
+        assert_eq!(able.copy("hi").unwrap(), b"\x1b]52;c;aGk=\x1b\\");
+        assert_eq!(Beside::new(Manners::default()).copy("hi"), None);
+    }
+
     #[tokio::test]
     async fn an_export_is_written_and_its_place_is_said() {
         let place = tempfile::tempdir().unwrap();
@@ -98,6 +110,10 @@ mod tests {
             || Export { what: "x".into(), stem: "audit".into(), files: vec![("md", "a".into()), ("json", "b".into())] };
         beside.save(export());
         assert_eq!(beside.saved().await, Ok("~/e/audit.{md,json}".to_owned()));
+        beside.save(export());
+        beside.save(export());
+        assert_eq!(beside.saved().await, Ok("~/e/audit-2.{md,json}".to_owned()));
+        assert_eq!(std::fs::read_dir(place.path().join("e")).unwrap().count(), 4, "the second of two is the first");
         let mut nowhere = Beside::new(Manners::default());
         nowhere.save(export());
         assert!(nowhere.saved().await.unwrap_err().contains("--export-dir"));

@@ -200,7 +200,7 @@ impl Engine {
             }
             Effect::Rights(rights) => {
                 let (answers, post) = (self.links.rights(rights), self.post.clone());
-                self.tasks.spawn(async move {
+                self.spawn(async move {
                     // The inbox is gone only when the console is.
                     let _ = post.send(Event::Rights(answers.await)).await;
                 });
@@ -208,7 +208,7 @@ impl Engine {
             Effect::Survey(request) => {
                 // It writes nothing and nobody waits for it at the end, so it goes beside the lanes.
                 let (survey, post) = (self.links.survey(*request), self.post.clone());
-                self.tasks.spawn(async move {
+                self.spawn(async move {
                     // The inbox is gone only when the console is.
                     let _ = post.send(Event::Survey(Box::new(survey.await))).await;
                 });
@@ -219,6 +219,12 @@ impl Engine {
                 self.customers = Some(self.links.watch_customers(&name, self.post.clone()));
             }
         }
+    }
+
+    /// Begins something that ends by itself; what has ended is let go of, or a console would keep it for days.
+    fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(work);
     }
 
     fn enqueue(&mut self, lane: Lane, job: Job) {

@@ -21,6 +21,8 @@ pub struct Manners {
     pub between: Between,
     /// Whether the terminal's title says where the release stands.
     pub title: bool,
+    /// Whether the terminal may be asked to put a text into its clipboard.
+    pub clipboard: bool,
     /// Whether the terminal rings when it is held, fails or is not known any more.
     pub bell: bool,
     /// Whether the terminal is asked for the colour of its background, and to say when it changes.

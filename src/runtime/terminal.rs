@@ -84,7 +84,7 @@ pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuar
     FOLLOWED.store(manners.asks_background, Ordering::SeqCst);
     *locked(&STDERR) = errors.map(|errors| Diverted { errors, before: None });
     let guard = TerminalGuard(());
-    enter_modes()?;
+    enter_modes(true)?;
     Ok((guard, Screen { out: Box::new(out), size, manners }))
 }
 
@@ -93,11 +93,12 @@ pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuar
 /// # Errors
 /// Fails when the terminal cannot be set.
 pub(super) fn enter_again() -> io::Result<()> {
-    if ENTERED.swap(false, Ordering::SeqCst) {
+    let is_left = !ENTERED.swap(false, Ordering::SeqCst);
+    if !is_left {
         // Stopped without a chance to leave: raw mode is only remembered, and the shell has ended it.
         terminal::disable_raw_mode()?;
     }
-    enter_modes()
+    enter_modes(is_left)
 }
 
 /// Leaves every mode that [`enter`] entered; does nothing when that has been done, or was never needed.
@@ -172,15 +173,17 @@ pub(super) fn answered() -> Option<u64> {
     Some(u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
-fn enter_modes() -> io::Result<()> {
+/// Sets every mode; what the program found is laid aside only when it comes from outside: title and standard error are
+/// still its own after a stop without a chance to leave.
+fn enter_modes(from_outside: bool) -> io::Result<()> {
     let _lock = lock_within(&WRITING, PATIENCE);
     terminal::enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
     let modes = sequences(&[&terminal::EnterAlternateScreen, &event::EnableBracketedPaste, &cursor::Hide]);
-    let title = if TITLED.load(Ordering::SeqCst) { LAY_TITLE_ASIDE } else { "" };
+    let title = if from_outside && TITLED.load(Ordering::SeqCst) { LAY_TITLE_ASIDE } else { "" };
     let colours = if FOLLOWED.load(Ordering::SeqCst) { FOLLOW_COLOURS } else { "" };
     stdout()?.write_all(format!("{title}{modes}{colours}").as_bytes())?;
-    if let Some(diverted) = locked(&STDERR).as_mut() {
+    if let Some(diverted) = locked(&STDERR).as_mut().filter(|diverted| diverted.before.is_none()) {
         let before = io::stderr().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stderr(&diverted.errors)?;
         diverted.before = Some(before);

@@ -147,8 +147,13 @@ impl Keymap {
     }
 
     /// Tells whether a key holds, wherever it is pressed.
+    ///
+    /// On a line that stalls, Esc and the key arrive as one, and read as the key with Alt: that holds, too, unless the
+    /// keymap gives the two together another sense.
     pub fn is_hold(&self, chord: Chord) -> bool {
-        self.bindings.iter().any(|b| b.action == Action::Hold && b.keys == [chord])
+        let holds = |chord| self.bindings.iter().any(|b| b.action == Action::Hold && b.keys == [chord]);
+        let is_free = || !self.bindings.iter().any(|b| b.keys.first() == Some(&chord));
+        holds(chord) || (chord.alt && is_free() && holds(Chord { alt: false, ..chord }))
     }
 
     /// Returns the keys of an action as people say them; the first binding counts.

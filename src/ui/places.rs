@@ -9,7 +9,7 @@ use super::pick::Pick;
 use super::scene::Scene;
 use super::screen::frame::{Said, Shown};
 use super::screen::{
-    Screen, Zoom, audit, customer, customers, drain, graphs, help, main, plan, preflight, releases, ring,
+    Screen, Zoom, audit, card, customer, customers, drain, graphs, help, main, plan, preflight, releases, ring,
 };
 use super::search::Search;
 use crate::core::{Action, Audit, Closeup, Releases, Subject, View};
@@ -339,6 +339,10 @@ impl Places {
         let typing = self.search.is_typing().then_some((typed.as_str(), self.search.count()));
         let said = Said { typing, ..said };
         let top = self.scroll;
+        if card::is_all_there_is_room_for(area) {
+            card::draw(scene, buf, area, said, !self.is_main());
+            return Shown::default();
+        }
         let known = closeup.filter(|kept| Some(&kept.subject) == self.subject().as_ref());
         let known = known.and_then(|kept| kept.closeup.as_ref());
         match (&self.screen, known) {

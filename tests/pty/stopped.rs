@@ -60,3 +60,19 @@ fn the_terminals_answer_is_measured_and_is_no_key() {
     terminal.type_text("q");
     assert_eq!(terminal.exit_code(), 0);
 }
+
+/// What the program found is not what it set itself: a stop without warning must not lose where last words go.
+#[test]
+fn after_a_stop_without_warning_the_last_words_still_reach_the_terminal() {
+    let mut terminal = demo(SMALL);
+    terminal.wait_for("STANDBY", SOON);
+    terminal.signal("STOP");
+    terminal.cook();
+    wait_until(&terminal, false);
+    terminal.signal("CONT");
+    wait_until(&terminal, true);
+    terminal.signal("TERM");
+    assert_eq!(terminal.exit_code(), 17);
+    terminal.wait_for("ended by a signal", SOON);
+    terminal.assert_restored();
+}

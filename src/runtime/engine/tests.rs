@@ -167,6 +167,16 @@ async fn ticks(engine: &mut Engine, began: Instant, count: usize) -> Vec<u128> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_has_ended_is_not_kept() {
+    let mut engine = engine(&World::default(), true);
+    for _ in 0..50 {
+        engine.carry_out(Effect::Rights(Vec::new()));
+        sleep(Duration::from_secs(30)).await;
+    }
+    assert!(engine.tasks.len() < 5, "{} tasks", engine.tasks.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn leaving_waits_only_a_moment_for_what_is_under_way() {
     let world = World::default();
     let mut engine = engine(&world, true);

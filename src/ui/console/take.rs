@@ -20,6 +20,11 @@ impl Ui {
         });
     }
 
+    /// Says that nothing was copied, because this terminal would print it.
+    pub fn not_copied(&mut self, now_ms: u64) {
+        self.say(now_ms, "nothing was copied: this terminal has no clipboard for programs (by its TERM)");
+    }
+
     pub(super) fn copy(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
         let Some((what, text)) = self.places.copyable(view).filter(|(_, text)| !text.is_empty()) else {
             self.say(now_ms, "there is nothing to copy here");

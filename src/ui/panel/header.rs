@@ -105,7 +105,7 @@ pub(in crate::ui) fn mode(scene: &Scene, width: usize) -> Vec<Piece> {
     };
     let word = match header.mode {
         Mode::Driving => scene.ink.role(Role::Ok, word),
-        Mode::Standby => scene.ink.role(Role::Warn, word),
+        Mode::Standby | Mode::Unknown => scene.ink.role(Role::Warn, word),
         Mode::Watch => scene.ink.role(Role::Dim, word),
     };
     let room = width.saturating_sub(word.width());

@@ -1,6 +1,6 @@
 //! Cards of text: where the terminal is too small for panels, and where there is nothing to show yet.
 
-use super::frame::Message;
+use super::frame::{Message, Said};
 use crate::core::Action;
 use crate::model::Level;
 use crate::ui::num;
@@ -14,18 +14,28 @@ use ratatui::layout::Rect;
 
 const TO_USE_IT: &str = "To use it here: `pilothouse manifests` prints the resource definitions and the rights; then \
     create a RolloutPlan. This screen goes on by itself when it finds one.";
+/// Below this there is only a card of text, whatever screen is open.
+const MIN: (u16, u16) = (60, 16);
 /// Below this even the card does not fit.
-const MIN: (u16, u16) = (40, 8);
+const LEAST: (u16, u16) = (40, 8);
+
+/// Tells whether the terminal is too small for panels and lists.
+pub(in crate::ui) fn is_all_there_is_room_for(area: Rect) -> bool {
+    area.width < MIN.0 || area.height < MIN.1
+}
 
 /// Tells whether there is no release console to show: no plan, or no cluster.
 pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
     matches!(scene.view.header.state.as_str(), "NO PLAN" | "NO CLUSTER") && scene.view.rings.is_empty()
 }
 
-/// Draws what must never be hidden, as text.
-pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Option<Message<'_>>) {
+/// Draws what must never be hidden, as text; `is_list` where a list is open that has no room.
+///
+/// It has no room to say that the picture is frozen, so it never is.
+pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, is_list: bool) {
+    let scene = &Scene { view: scene.live, ..*scene };
     let width = usize::from(area.width);
-    if area.width < MIN.0 || area.height < MIN.1 {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
         put(buf, area, 0, &Row::from(header::state(scene, width)));
         return put(buf, area, 1, &Row::from(scene.ink.text("too small: 60x16 or more")));
     }
@@ -46,20 +56,24 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Opt
     rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
     let advice = footer::advice(scene, area.width, if area.height < 12 { 1 } else { 2 });
     let out = footer::way_out(scene, area.width);
-    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2);
+    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2 + usize::from(is_list));
     let shown = view.rings.iter().filter(|ring| ring.is_current || ring.is_next || ring.unlisted);
     rows.extend(shown.take(room).map(|ring| {
         let (want, now) = rings::want_and_now(ring);
         Row::from(scene.ink.text(&format!("  {}  want {want}  now {now}", scene.ink.left(&ring.name, 10))))
     }));
-    let order = order::rows(scene, area.width, area.height / 6);
-    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2);
+    let order = if said.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
+    let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2 + usize::from(is_list));
     rows.extend(order.into_iter().take(room));
     for (y, row) in rows.iter().enumerate() {
         put(buf, area, y as u16, row);
     }
-    let mut bottom =
-        vec![out, footer::keys(scene, area.width, &[Action::Hold, Action::Menu, Action::Rollback, Action::Quit], said)];
+    let keys = [Action::Hold, Action::Menu, Action::Rollback, Action::Quit];
+    let mut bottom = vec![out, footer::keys(scene, area.width, &keys, said.text)];
+    if is_list {
+        let text = format!(" this screen needs 60x16 or more; {} goes back", scene.key(Action::Back));
+        bottom.insert(0, Row::from(scene.ink.role(Role::Warn, &text)));
+    }
     bottom.extend(advice);
     footer::draw_up(buf, area, &bottom);
 }

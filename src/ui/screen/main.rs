@@ -14,8 +14,6 @@ use crate::ui::scene::Scene;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Below this there is only a card of text.
-const MIN: (u16, u16) = (60, 16);
 /// From this height on, customers and plan are shown too.
 const TALL: u16 = 36;
 /// From this width on, three charts stand side by side.
@@ -65,9 +63,6 @@ pub(in crate::ui) fn panels((width, height): (u16, u16)) -> Vec<Action> {
 
 /// Draws the screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, shown: &Shown) {
-    if area.width < MIN.0 || area.height < MIN.1 {
-        return card::draw(scene, buf, area, shown.said.text);
-    }
     if !scene.view.plans.is_empty() {
         return choose::draw(scene, buf, area, shown.said.text, shown.plan.as_deref());
     }

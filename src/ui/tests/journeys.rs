@@ -8,7 +8,7 @@ use crate::model::Refusal;
 use crate::ui::{Ask, Ui, text};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-const SIZE: (u16, u16) = (80, 24);
+pub(super) const SIZE: (u16, u16) = (80, 24);
 
 /// A person at a console whose runtime draws before and after every key.
 pub(super) struct Desk {
@@ -148,6 +148,16 @@ fn hold_works_at_once_in_every_screen_and_dialog() {
         let hold = Ask::Run { command: Command::Hold { reason: text::BY_KEY.to_owned() }, mark: None };
         assert_eq!(desk.press("H"), [hold], "after {keys:?}");
     }
+}
+
+#[test]
+fn while_rights_are_not_known_a_hold_is_ordered_all_the_same() {
+    let mut desk = Desk::new(views::baking());
+    desk.view.header.mode = Mode::Unknown;
+    assert!(desk.draw().contains("RIGHTS ?"));
+    assert_eq!(desk.press("H").len(), 1);
+    desk.view.header.mode = Mode::Watch;
+    assert_eq!(desk.press("H"), []);
 }
 
 #[test]
@@ -448,28 +458,4 @@ fn a_word_with_the_hold_key_in_it_can_still_be_typed() {
     assert!(desk.draw().contains("type the word in small letters"));
     desk.text("hamburg");
     assert_eq!(desk.press("enter"), run(NEXT, "m1"));
-}
-
-#[test]
-fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
-    let mut desk = Desk::new(views::baking());
-    desk.confirm = Confirm::Yes;
-    let round_trip = crate::ui::RoundTrip::default();
-    round_trip.learn(700);
-    desk.ui = console(false).over(round_trip.clone());
-    desk.press("R");
-    desk.draw();
-    desk.now_ms += 1399;
-    assert!(desk.draw().contains(text::NOT_ARMED));
-    assert_eq!(desk.press("y"), []);
-    desk.now_ms += 1;
-    assert_eq!(desk.press("y").len(), 1);
-    // A quick line changes nothing.
-    round_trip.learn(20);
-    desk.press("R");
-    desk.draw();
-    desk.now_ms += 399;
-    assert_eq!(desk.press("y"), []);
-    desk.now_ms += 1;
-    assert_eq!(desk.press("y").len(), 1);
 }

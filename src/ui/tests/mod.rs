@@ -7,6 +7,7 @@ mod journeys;
 mod places;
 mod robust;
 mod searches;
+mod slow_lines;
 mod snapshots;
 mod spoil;
 pub(super) mod views;

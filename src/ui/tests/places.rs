@@ -1,8 +1,8 @@
 //! How screens lead to one another, and what the keys of the wall screen, the frozen picture and the clipboard do.
 
 use super::journeys::{Desk, key_of};
-use super::{look, views};
-use crate::core::Mode;
+use super::{console, look, views};
+use crate::core::{Action, Mode, RunningRow, RunningState};
 use crate::model::Side;
 use crate::ui::{Ask, Kiosk, Look, Ui};
 
@@ -164,6 +164,36 @@ fn wall(kiosk: Kiosk) -> Desk {
     view.header.mode = Mode::Watch;
     let look = Look { kiosk: Some(kiosk), ..look("dark16", false) };
     Desk::of(Ui::new(look), view, SIZE)
+}
+
+#[test]
+fn where_there_is_room_for_a_card_alone_every_screen_is_the_card_and_never_a_frozen_one() {
+    let mut desk = Desk::of(console(false), views::held(), (50, 12));
+    for key in ["m", "c", "a", "i", "p", "?"] {
+        desk.press(key);
+        let screen = desk.draw();
+        assert!(screen.contains("on new: 23 of 60") && screen.contains("R: roll back"), "{key}:\n{screen}");
+        assert_eq!(screen.contains("this screen needs 60x16 or more; Esc goes back"), key != "m", "{key}:\n{screen}");
+    }
+    desk.press("m z");
+    desk.view.exposed.customers = 31;
+    shows(&mut desk, "on new: 31 of 60");
+}
+
+#[test]
+fn an_order_that_is_done_goes_from_the_card_too() {
+    let mut desk = Desk::of(console(false), views::held(), (56, 14));
+    desk.view.running = Some(RunningRow {
+        number: 7,
+        action: Action::Cleanup,
+        since: desk.view.now.unwrap(),
+        text: String::new(),
+        outcome: RunningState::Stopped { why: "the API server is gone".to_owned() },
+    });
+    shows(&mut desk, "STOPPED before its end");
+    desk.press("esc");
+    let screen = desk.draw();
+    assert!(!screen.contains("STOPPED"), "{screen}");
 }
 
 #[test]
