@@ -119,19 +119,31 @@ pub(in crate::ui) fn scroll(
     rows: &[Row],
     top: usize,
 ) -> Shown {
+    scroll_made(scene, buf, area, title, (rows.len(), &|i| rows[i].clone()), top)
+}
+
+/// Draws so many rows in a box from row `top` on; only those in sight are made, and all of them while one is looked for.
+pub(in crate::ui) fn scroll_made(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    title: Vec<Piece>,
+    (count, make): (usize, &dyn Fn(usize) -> Row),
+    top: usize,
+) -> Shown {
     let inside = usize::from(area.height.saturating_sub(2));
-    let top = top.min(rows.len().saturating_sub(inside));
-    let note = match rows.len() {
+    let top = top.min(count.saturating_sub(inside));
+    let note = match count {
         0 => String::new(),
         all if all <= inside => String::new(),
         all => format!("{}-{} of {all}", top + 1, (top + inside).min(all)),
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
     let words = |row: &Row| row.spans.iter().map(|piece| piece.content.as_ref()).collect::<String>();
-    let found = rows.iter().enumerate().filter(|(_, row)| scene.finds(&words(row))).map(|(i, _)| i);
+    let found = (0..count).filter(|i| scene.finds(&words(&make(*i))));
     let found: Vec<usize> = if scene.needle.is_some() { found.collect() } else { Vec::new() };
-    for (y, row) in rows.iter().skip(top).take(inside).enumerate() {
-        put(buf, inner, y as u16, row);
+    for (y, i) in (top..count).take(inside).enumerate() {
+        put(buf, inner, y as u16, &make(i));
         if found.contains(&(top + y)) {
             mark_found(buf, inner, y as u16);
         }
@@ -139,7 +151,7 @@ pub(in crate::ui) fn scroll(
             tint(buf, inner, y as u16, scene.ink.theme.style(Role::Focus));
         }
     }
-    Shown { page: inside, rows: rows.len(), found }
+    Shown { page: inside, rows: count, found }
 }
 
 /// Splits an area into upper rows and the rest.
@@ -159,10 +171,17 @@ pub(in crate::ui) fn halves(area: Rect) -> (Rect, Rect) {
     split_across(area, area.width / 2)
 }
 
+/// The width of a label beside a text.
+const LABEL: usize = 12;
+
+/// Returns the columns of a text beside its label.
+pub(in crate::ui) fn room_beside_label(width: u16) -> usize {
+    usize::from(width).saturating_sub(LABEL + 2).max(8)
+}
+
 /// Writes a label and a text, broken into as many rows as it needs.
 pub(in crate::ui) fn labelled(scene: &Scene, label: &str, text: &str, role: Option<Role>, width: u16) -> Vec<Row> {
-    const LABEL: usize = 12;
-    let lines = scene.ink.wrap(text, usize::from(width).saturating_sub(LABEL + 2).max(8));
+    let lines = scene.ink.wrap(text, room_beside_label(width));
     let row = |(i, line): (usize, &String)| {
         let label = if i == 0 { label } else { "" };
         Row::from(vec![

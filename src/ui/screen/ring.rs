@@ -11,6 +11,7 @@ use crate::ui::scene::{Scene, verdict_role};
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 const KEYS: &[Action] = &[
     Action::Hold,
@@ -45,7 +46,6 @@ pub(in crate::ui) fn draw(
     let charts = if body.height >= 26 { (body.height / 3).max(8) } else { 0 };
     let rows_of_wave = if charts > 0 { 2 } else { 1 };
     let text = text(scene, row, closeup, body.width.saturating_sub(2), rows_of_wave);
-    let customers = customers(scene, name, body.width.saturating_sub(2));
     let (head, rest) = split(body, (text.len() as u16 + 2).min(body.height - charts));
     let (middle, last) = split(rest, charts.min(rest.height));
     frame::scroll(scene, buf, head, title(scene, row), &text, 0);
@@ -56,7 +56,7 @@ pub(in crate::ui) fn draw(
         return Shown::default();
     }
     let title = vec![scene.ink.text(&format!("customers of {name}   ({}: as a list)", scene.key(Action::Open)))];
-    frame::scroll(scene, buf, last, title, &customers, top)
+    customers(scene, buf, last, title, name, top)
 }
 
 fn title(scene: &Scene, row: &RingRow) -> Vec<Piece> {
@@ -97,7 +97,7 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of
         rows.extend(labelled(scene, "gates", row.verdict.word(), verdict_role(&row.verdict), width));
     }
     for wave in &closeup.waves {
-        let (text, role) = in_words(scene, wave, row.unlisted);
+        let (text, role) = in_words(scene, wave, row.unlisted, (rows_of_wave, frame::room_beside_label(width)));
         rows.extend(
             labelled(scene, &format!("wave {}", wave.number), &text, role, width).into_iter().take(rows_of_wave),
         );
@@ -105,13 +105,20 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of
     rows
 }
 
-fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool) -> (String, Option<Role>) {
+fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool, (rows, columns): (usize, usize)) -> (String, Option<Role>) {
     let at = wave.at.map(|at| format!(" since {}", scene.clock.short(Some(at)))).unwrap_or_default();
     let silent = wave.silent.map(|silent| format!(", {silent} silent")).unwrap_or_default();
+    let head = format!("{}{at}{silent} · ", wave.state);
     let who = match (unlisted, wave.customers.len()) {
         (true, _) => "everybody else".to_owned(),
         (false, 1) => format!("1 customer: {}", wave.customers[0]),
-        (false, n) => format!("{n} customers: {}", wave.customers.join(", ")),
+        (false, n) => {
+            let head = head.width() + format!("{n} customers: ").len();
+            // Where a row breaks, as much of it may stay empty as a name takes.
+            let longest = wave.customers.iter().take(rows * columns).map(|name| name.width() + 2).max().unwrap_or(0);
+            let room = (rows * columns).saturating_sub(head + rows.saturating_sub(1) * longest);
+            format!("{n} customers: {}", that_fit(&wave.customers, room))
+        }
     };
     let role = match wave.state.as_str() {
         "new" => Some(Role::New),
@@ -119,14 +126,50 @@ fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool) -> (String, Option<Ro
         "back" => Some(Role::Old),
         _ => None,
     };
-    (format!("{}{at}{silent} · {who}", wave.state), role)
+    (format!("{head}{who}"), role)
 }
 
-fn customers(scene: &Scene, ring: &str, width: u16) -> Vec<Row> {
+/// Joins the names that have room, and counts those that have none.
+fn that_fit(names: &[String], room: usize) -> String {
+    let more = |left: usize| if left == 0 { String::new() } else { format!(" and {left} more") };
+    let mut text = String::new();
+    for (i, name) in names.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        let rest = more(names.len() - i - 1);
+        if i > 0 && text.width() + comma.len() + name.width() + rest.len() > room {
+            return text + &more(names.len() - i);
+        }
+        text.push_str(comma);
+        text.push_str(name);
+    }
+    text
+}
+
+fn customers(scene: &Scene, buf: &mut Buffer, area: Rect, title: Vec<Piece>, ring: &str, top: usize) -> Shown {
     let members: Vec<&CustomerRow> = scene.view.customers.iter().filter(|row| row.ring == ring).collect();
     if members.is_empty() {
-        return vec![Row::from(scene.ink.role(Role::Dim, " nobody is named here: they are in no list"))];
+        let nobody = Row::from(scene.ink.role(Role::Dim, " nobody is named here: they are in no list"));
+        return frame::scroll(scene, buf, area, title, &[nobody], top);
     }
-    let columns = Columns::of(width, true);
-    std::iter::once(heading(scene, &columns)).chain(members.iter().map(|row| line(scene, row, &columns))).collect()
+    let columns = Columns::of(area.width.saturating_sub(2), true);
+    let row = |i: usize| match i.checked_sub(1) {
+        None => heading(scene, &columns),
+        Some(i) => line(scene, members[i], &columns),
+    };
+    frame::scroll_made(scene, buf, area, title, (1 + members.len(), &row), top)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_have_no_room_are_counted() {
+        let names: Vec<String> = (0..10_000).map(|n| format!("cust-{n:05}")).collect();
+        assert_eq!(that_fit(&names[..3], 60), "cust-00000, cust-00001, cust-00002");
+        assert_eq!(that_fit(&names[..3], 33), "cust-00000, cust-00001 and 1 more");
+        assert_eq!(that_fit(&names[..1], 3), "cust-00000");
+        let text = that_fit(&names, 120);
+        assert!(text.ends_with(" and 9991 more") && text.len() <= 120, "{text}");
+    }
 }

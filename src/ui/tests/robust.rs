@@ -4,7 +4,7 @@ use super::hostile::JOURNEYS;
 use super::journeys::key_of;
 use super::spoil::{self, HOSTILE};
 use super::{console, console_with, frame, rows, views};
-use crate::core::{RunningRow, RunningState, View};
+use crate::core::{CustomerRow, RunningRow, RunningState, View};
 use crate::ui::Kiosk;
 use proptest::prelude::*;
 use ratatui::style::Modifier;
@@ -156,4 +156,17 @@ fn only_one_file_makes_text_for_the_terminal() {
         }
     }
     assert!(checked > 20);
+}
+
+#[test]
+fn of_ten_thousand_customers_in_a_ring_a_wave_names_some_and_counts_the_rest() {
+    let mut view = views::baking();
+    let one = view.customers[0].clone();
+    let many = (0..10_000).map(|n| CustomerRow { id: format!("cust-{n:05}"), ring: "early".to_owned(), ..one.clone() });
+    view.customers = many.collect();
+    let mut desk = super::journeys::Desk::of(console(false), view, (120, 40));
+    desk.press("i");
+    let screen = desk.draw();
+    let wave = screen.lines().find(|line| line.contains("customers: cust-")).expect("a wave names customers");
+    assert!(screen.contains(" more") && screen.contains("of 10001"), "{wave}\n{screen}");
 }
