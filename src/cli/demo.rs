@@ -98,8 +98,15 @@ impl Demo {
     pub fn console(&self, person: String, session: String, watch: bool) -> (Setup, Arc<dyn Links>) {
         let read = ReadClient::from_client(self.sim.client(NAMESPACE), NAMESPACE);
         let drive = (!watch).then(|| DriveClient::from_client(self.sim.client(NAMESPACE), NAMESPACE));
-        let setup =
-            Setup { namespace: NAMESPACE.to_owned(), cluster: CLUSTER.to_owned(), plan: None, person, session, watch };
+        let setup = Setup {
+            namespace: NAMESPACE.to_owned(),
+            cluster: CLUSTER.to_owned(),
+            plan: None,
+            person,
+            session,
+            watch,
+            ..Setup::default()
+        };
         (setup, Arc::new(Wired::new(read, drive, None, self.clock.clone())))
     }
 }

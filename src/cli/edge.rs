@@ -221,7 +221,7 @@ async fn watching(settings: &Settings) -> Result<(Engine, bool), Failure> {
     // Looking needs no client that could write.
     let (setup, links) = open::open(settings, true, &clock).await?;
     let stop = signals()?;
-    let mut engine = Engine::open(setup, clock, links);
+    let mut engine = Engine::open(Setup { advises: true, ..setup }, clock, links);
     let is_complete = await_picture(&mut engine, PICTURE, &stop).await;
     Ok((engine, is_complete))
 }

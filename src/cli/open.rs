@@ -23,6 +23,7 @@ pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Res
         person: machine::person(),
         session: machine::session()?,
         watch,
+        advises: false,
     };
     Ok((setup, Arc::new(Wired::new(read, drive, settings.metrics.clone(), clock.clone()))))
 }

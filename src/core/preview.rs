@@ -36,6 +36,7 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn draft(&mut self, command: &Command) -> (String, Confirm) {
         match self.state.mode() {
+            Mode::Watch if self.state.setup.advises => {}
             Mode::Watch if self.state.setup.watch => {
                 self.refuse("guard.mode", "this console was opened to watch: it cannot change anything");
             }

@@ -31,6 +31,9 @@ pub struct Setup {
     pub session: String,
     /// Whether no client that can write exists.
     pub watch: bool,
+    /// Whether it speaks to somebody who may act elsewhere, as `status` does: it names the next step, and what speaks
+    /// against one, as a console that may write would.
+    pub advises: bool,
 }
 
 /// Everything one console knows.
@@ -271,6 +274,11 @@ impl State {
             .and_then(|name| self.world.release(&name))
             .and_then(|release| release.status.driver.as_ref())
             .is_some_and(|driver| driver.session == session)
+    }
+
+    /// Tells whether it is only looked at here, so that no next step is named.
+    pub(super) fn only_looks(&self) -> bool {
+        self.mode() == Mode::Watch && !self.setup.advises
     }
 
     /// Puts a line on the notices.

@@ -158,7 +158,8 @@ impl Bed {
             plan: None,
             person: format!("{person}@host"),
             session: format!("{:016x}", self.desks.len() + 1),
-            watch: person == "watcher",
+            watch: matches!(person, "watcher" | "adviser"),
+            advises: person == "adviser",
         };
         let desk = Desk {
             state: State::new(setup),

@@ -2,7 +2,7 @@
 
 use super::testbed::Bed;
 use super::tests::{baking, baking_on, next, promoted, start};
-use super::{Command, Event, GateAnswer, Identity, State};
+use super::{Action, Command, Event, GateAnswer, Identity, State};
 use crate::model::{Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
 
@@ -39,6 +39,27 @@ fn a_start_is_judged_by_the_live_plan_also_while_another_one_is_in_force() {
     bed.pass(3);
     let found = super::findings(&bed.desks[desk].state, bed.now, &start());
     assert!(found.iter().any(|finding| finding.text.contains("rings")), "{found:?}");
+}
+
+#[test]
+fn who_looks_for_somebody_else_names_the_next_step_and_what_speaks_against_one() {
+    let mut bed = Bed::new();
+    let (desk, looks, advises) = (bed.open_desk("dana"), bed.open_desk("watcher"), bed.open_desk("adviser"));
+    bed.pass(3);
+    let advice = |bed: &Bed, desk| bed.view(desk).advice.action;
+    assert_eq!((advice(&bed, looks), advice(&bed, advises)), (None, Some(Action::Start)));
+    bed.order(desk, start());
+    bed.until(desk, "Ready");
+    bed.pass(3);
+    assert_eq!(advice(&bed, advises), None, "another console drives");
+    // That console dies in the middle of a wave.
+    bed.order(desk, next());
+    bed.until_phase("Verifying");
+    bed.desks[desk].alive = false;
+    bed.pass(60);
+    assert_eq!((advice(&bed, looks), advice(&bed, advises)), (None, Some(Action::Resume)));
+    assert!(refused(&bed, &bed.desks[advises].state, &Command::Resume).is_empty());
+    assert!(refused(&bed, &bed.desks[advises].state, &Command::Finish).iter().all(|rule| rule != "guard.mode"));
 }
 
 #[test]

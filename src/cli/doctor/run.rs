@@ -55,6 +55,7 @@ async fn patient(settings: &Settings, session: String) -> Result<Patient, String
         person: machine::person(),
         session,
         watch: true,
+        advises: false,
     };
     Ok(Patient { server: connected.server, setup, links, read, reviews, login: Some(login), clock })
 }

@@ -1,7 +1,7 @@
 //! The advice line: the next safe act, or what is waited for and since when.
 
 use crate::core::scope::Scope;
-use crate::core::{Action, Advice, Mode, RunningState, State, Tone, guard};
+use crate::core::{Action, Advice, RunningState, State, Tone, guard};
 use crate::model::{Phase, Refusal, Side, Timestamp};
 
 /// Says what to do next, or what is waited for.
@@ -12,10 +12,11 @@ pub fn advice(state: &State, now: Timestamp) -> Advice {
     }
     let Some(scope) = state.scope() else { return idle(state, now) };
     let status = scope.status();
-    if state.mode() == Mode::Watch {
+    let driver = guard::driver(state, now);
+    if state.only_looks() || (state.setup.watch && driver.is_some()) {
         return say(watching(&scope, at), Tone::Plain);
     }
-    if let Some(refusal) = guard::driver(state, now) {
+    if let Some(refusal) = driver {
         return step(format!("{}; hold and roll back work from here", refusal.text), Action::Take, Tone::Warn);
     }
     let rolling = state.mandate.as_ref().is_some_and(|m| m.goal == crate::core::state::Goal::Rollback);
@@ -103,7 +104,7 @@ fn idle(state: &State, now: Timestamp) -> Advice {
     if let Some(stale) = guard::kube_fresh(state, now) {
         return say(stale.text, Tone::Warn);
     }
-    if state.mode() == Mode::Watch {
+    if state.only_looks() {
         return say("no release is under way".into(), Tone::Plain);
     }
     let left = crate::core::leftover::left_over(state).len();
