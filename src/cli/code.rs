@@ -1,6 +1,7 @@
 //! Exit codes: what a script learns without reading a word.
 
 use crate::core::{Verdict, View};
+use crate::model::Level;
 use std::fmt;
 
 /// Stands below the help.
@@ -75,6 +76,11 @@ pub fn of_state(view: &View, is_complete: bool) -> Code {
         "NO PLAN" => return Code::Configuration,
         _ => {}
     }
+    let is_wrong = |check: &str| check.starts_with("plan.") || check.starts_with("customers.");
+    let mut refused = view.preflight.findings.iter().filter(|finding| finding.level == Level::Refuse);
+    if view.header.release.is_empty() && refused.any(|finding| is_wrong(&finding.check)) {
+        return Code::Configuration;
+    }
     if view.gates.iter().any(|gate| gate.verdict == Verdict::Fail) {
         return Code::GateFailed;
     }
@@ -103,6 +109,17 @@ mod tests {
         assert_eq!(of_state(&view("HOLD", &[Verdict::Fail]), true), Code::GateFailed);
         assert_eq!(of_state(&view("HOLD", &[Verdict::Pass]), true), Code::Held);
         assert_eq!(of_state(&view("NO PLAN", &[]), true), Code::Configuration);
+    }
+
+    #[test]
+    fn a_plan_or_a_list_that_would_refuse_a_start_is_a_mistake_of_the_configuration() {
+        let idle = |check: &str| {
+            let mut view = view("IDLE", &[]);
+            view.preflight.findings = vec![crate::model::Finding::refuse(check, "it is wrong")];
+            of_state(&view, true)
+        };
+        assert_eq!([idle("customers.missing"), idle("plan.rings")], [Code::Configuration; 2]);
+        assert_eq!(idle("slot.busy"), Code::Ok);
     }
 
     #[test]

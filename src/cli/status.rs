@@ -1,7 +1,11 @@
 //! `status`: the screen's facts as lines.
 
-use crate::core::{RingRow, View};
+use crate::core::{NoticeRow, RingRow, Tone, View};
+use crate::model::{Finding, Level};
 use crate::ui::Safe;
+
+/// How many of the reasons why a drain is not proven are written: they must not hide what comes after them.
+const MISSING: usize = 5;
 
 /// Writes where the release stands, for people; no line can do anything to a terminal.
 pub fn text(view: &View) -> String {
@@ -75,9 +79,14 @@ fn tail(view: &View) -> Vec<String> {
     }
     if view.drain.side.is_some() {
         lines.push(format!("drain of {}: {}", view.drain.version, view.drain.headline));
-        lines.extend(view.drain.missing.iter().map(|what| format!("  missing: {what}")));
+        lines.extend(view.drain.missing.iter().take(MISSING).map(|what| format!("  missing: {what}")));
+        let more = view.drain.missing.len().saturating_sub(MISSING);
+        lines.extend((more > 0).then(|| format!("  missing: and {more} more (-o json has them all)")));
     }
     lines.extend(view.findings.iter().map(ToString::to_string));
+    lines.extend(against_a_start(view).map(ToString::to_string));
+    let is_grave = |notice: &&NoticeRow| matches!(notice.tone, Some(Tone::Warn | Tone::Bad));
+    lines.extend(view.notices.iter().filter(is_grave).map(|notice| format!("notice: {}", notice.text)));
     if !view.way_out.is_empty() {
         lines.push(format!("way out: {}", view.way_out));
     }
@@ -88,6 +97,13 @@ fn tail(view: &View) -> Vec<String> {
         });
     }
     lines
+}
+
+/// Returns what would refuse a start, while no release is under way; Gateways and policies are not looked at for a status.
+fn against_a_start(view: &View) -> impl Iterator<Item = &Finding> {
+    let is_asked = view.header.release.is_empty() || view.header.state == "NO PLAN";
+    let findings = view.preflight.findings.iter().filter(move |_| is_asked);
+    findings.filter(|finding| finding.level == Level::Refuse && !finding.check.starts_with("survey."))
 }
 
 fn labelled(label: &str, text: &str) -> String {
@@ -144,6 +160,29 @@ mod tests {
         assert!(text.contains("early                6     ?    12"), "{text}");
         assert!(text.contains("next: `pilothouse next`: move wave 3"), "{text}");
         assert!(text.contains("nobody drives"), "{text}");
+    }
+
+    #[test]
+    fn what_refuses_a_start_and_what_is_grave_is_said_and_nothing_floods() {
+        let mut view = View::default();
+        view.preflight.findings = vec![
+            Finding::refuse("plan.rings", "ring early takes nobody"),
+            Finding::refuse("customers.missing", "there is no list"),
+            Finding::refuse("survey.none", "not looked at"),
+        ];
+        let notice = |tone, text: &str| NoticeRow { at: None, tone: Some(tone), text: text.into() };
+        view.notices = vec![notice(Tone::Warn, "newone is unlisted"), notice(Tone::Good, "all is well")];
+        view.drain.side = Some(crate::model::Side::Old);
+        view.drain.missing = (0..40).map(|n| format!("pod {n} is not scraped")).collect();
+        let idle = text(&view);
+        assert!(idle.contains("takes nobody") && idle.contains("there is no list") && !idle.contains("not looked at"));
+        assert!(idle.contains("notice: newone is unlisted") && !idle.contains("all is well"), "{idle}");
+        assert!(
+            idle.contains("pod 4 is not") && !idle.contains("pod 5 is not") && idle.contains("and 35 more"),
+            "{idle}"
+        );
+        view.header.release = "trackx-4-12-0".into();
+        assert!(!text(&view).contains("there is no list"), "a release has its own list");
     }
 
     #[test]
