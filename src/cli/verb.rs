@@ -2,7 +2,7 @@
 
 use super::code::{Code, Failure};
 use crate::core::{Command, Confirm, Fact, Mode, Preview};
-use crate::model::{Level, Refusal, Span};
+use crate::model::{Level, Refusal, ResourceKind, Span};
 use crate::runtime::{Engine, VerbEnd, await_picture, drive};
 use crate::ui::Safe;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
 const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
+
+/// What the way back is planned from: whether the old version has its pods, and whether anybody is on the new one.
+const WAY_BACK: [ResourceKind; 3] = [ResourceKind::HTTPRoute, ResourceKind::Deployment, ResourceKind::EndpointSlice];
 
 /// How old the survey of Gateways and policies may be when a release starts.
 const SURVEY: Span = Span::seconds(30);
@@ -45,14 +48,14 @@ pub async fn carry_out(
     if let Some(reason) = &answers.take {
         take_over(engine, reason, stop, out).await?;
     }
-    let preview = settled(engine, &command, stop).await;
+    let preview = settled(engine, &command, stop).await?;
     say_findings(engine, &command, out);
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
     confirm(engine, &command, &preview, answers, stop).await?;
     let mark = (preview.confirm != Confirm::AtOnce).then_some(preview.mark);
-    ended(drive(engine, command, mark, stop, out).await)
+    give(engine, command, mark, stop, out).await
 }
 
 /// Says what does not refuse a start and should be known before it; refusals are the verb's own last words.
@@ -64,7 +67,10 @@ fn say_findings(engine: &Engine, command: &Command, out: &mut (dyn Write + Send)
 }
 
 /// Looks until nothing speaks against the order, or something that more looking will not change.
-async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToken) -> Preview {
+///
+/// # Errors
+/// Says what was not done when a signal comes meanwhile.
+async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToken) -> Result<Preview, Failure> {
     let end = Instant::now() + PATIENCE;
     loop {
         if matches!(command, Command::Start { .. }) {
@@ -77,14 +83,52 @@ async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToke
             Command::Start { .. } => !preview.refusals.iter().any(may_change),
             _ => preview.refusals.is_empty() || !preview.refusals.iter().all(may_change),
         };
-        if is_final && engine.has_heard_all() {
-            return preview;
+        if is_final && has_heard_enough(engine, command, &preview) {
+            return Ok(preview);
         }
         tokio::select! {
-            () = stop.cancelled() => return preview,
-            step = timeout_at(end, engine.step()) => if step.is_err() { return preview },
+            biased;
+            () = stop.cancelled() => return Err(not_given(command)),
+            step = timeout_at(end, engine.step()) => if step.is_err() { return Ok(preview) },
         }
     }
+}
+
+/// Tells whether an order can go by what was heard; the two ways to safety never wait for metrics.
+fn has_heard_enough(engine: &Engine, command: &Command, preview: &Preview) -> bool {
+    match command {
+        Command::Hold { .. } if preview.refusals.is_empty() => true,
+        Command::Rollback { .. } if preview.refusals.is_empty() => {
+            WAY_BACK.into_iter().all(|kind| engine.has_heard(kind))
+        }
+        _ => engine.has_heard_all(),
+    }
+}
+
+/// Gives the order, and waits for its end.
+async fn give(
+    engine: &mut Engine,
+    command: Command,
+    mark: Option<String>,
+    stop: &CancellationToken,
+    out: &mut (dyn Write + Send),
+) -> Result<String, Failure> {
+    match drive(engine, command.clone(), mark, stop, out).await {
+        VerbEnd::Done(text) => Ok(text),
+        VerbEnd::Refused(why) => Err(refused(&why)),
+        VerbEnd::Stopped(why) => Err(Failure::new(Code::Stopped, format!("stopped: {why}"))),
+        VerbEnd::Interrupted => Err(Failure::new(
+            Code::Stopped,
+            "interrupted: what was begun is left as it is; `pilothouse status` says what that is",
+        )),
+        VerbEnd::NotGiven => Err(not_given(&command)),
+    }
+}
+
+/// Says that a signal came before the order was given.
+fn not_given(command: &Command) -> Failure {
+    let what = command.action().spec().title;
+    Failure::new(Code::Stopped, format!("interrupted before \"{what}\" was ordered: nothing of it was done"))
 }
 
 async fn take_over(
@@ -99,11 +143,11 @@ async fn take_over(
         return Ok(());
     }
     let command = Command::Take { reason: reason.to_owned() };
-    let preview = settled(engine, &command, stop).await;
+    let preview = settled(engine, &command, stop).await?;
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
-    ended(drive(engine, command, Some(preview.mark), stop, out).await).map(drop)
+    give(engine, command, Some(preview.mark), stop, out).await.map(drop)
 }
 
 async fn confirm(
@@ -124,6 +168,9 @@ async fn confirm(
         Some(given) => Some(given.clone()),
         None => ask(engine, preview, word, stop).await,
     };
+    if stop.is_cancelled() {
+        return Err(not_given(command));
+    }
     match given {
         Some(given) if given == *word => Ok(()),
         Some(_) => {
@@ -136,7 +183,7 @@ async fn confirm(
     }
 }
 
-/// Asks on the terminal; the engine goes on while a person thinks. `None` when there is no terminal.
+/// Asks on the terminal; the engine goes on while a person thinks. `None` without a terminal, or when a signal comes.
 async fn ask(engine: &mut Engine, preview: &Preview, word: &str, stop: &CancellationToken) -> Option<String> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;
@@ -155,21 +202,9 @@ async fn ask(engine: &mut Engine, preview: &Preview, word: &str, stop: &Cancella
     loop {
         tokio::select! {
             answer = &mut line => return Some(answer.ok()?.ok()?.trim().to_owned()),
-            () = stop.cancelled() => return Some(String::new()),
+            () = stop.cancelled() => return None,
             _ = engine.step() => {}
         }
-    }
-}
-
-fn ended(end: VerbEnd) -> Result<String, Failure> {
-    match end {
-        VerbEnd::Done(text) => Ok(text),
-        VerbEnd::Refused(why) => Err(refused(&why)),
-        VerbEnd::Stopped(why) => Err(Failure::new(Code::Stopped, format!("stopped: {why}"))),
-        VerbEnd::Interrupted => Err(Failure::new(
-            Code::Stopped,
-            "interrupted: what was begun is left as it is; `pilothouse status` says what that is",
-        )),
     }
 }
 

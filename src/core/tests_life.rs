@@ -2,7 +2,7 @@
 
 use super::testbed::Bed;
 use super::tests::{baking, promoted, rollback, start};
-use super::{Command, RunningState};
+use super::{Change, Command, Event, Identity, KubeEvent, RunningState, State};
 use crate::model::{ResourceKind, ResourceRef, Slot};
 use serde_json::{Value, json};
 
@@ -47,6 +47,29 @@ fn a_release_whose_plan_is_deleted_can_be_held_resumed_and_rolled_back_by_any_co
         assert_eq!(bed.slot_of("acme"), Some(Slot::A));
         assert_eq!(bed.view(desk).running.map(|r| r.outcome), Some(RunningState::Done), "there is no lock to clear");
         assert_eq!(bed.view(desk).header.state, "NO PLAN");
+    }
+}
+
+#[test]
+fn a_console_that_has_read_nothing_but_the_plan_holds_the_release_that_it_names() {
+    for is_there in [true, false] {
+        let (mut bed, desk) = baking();
+        let mut setup = bed.desks[desk].state.setup.clone();
+        setup.session = "0000000000000009".into();
+        bed.desks[desk].state = State::new(setup);
+        bed.tell(desk, Event::Identity(Identity { user: "dana".into(), may_write: Some(true) }));
+        let plan = bed.get(ResourceKind::RolloutPlan, "shop").clone();
+        let name = plan["status"]["activeRelease"].as_str().unwrap().to_owned();
+        bed.tell(desk, Event::Kube(KubeEvent { kind: ResourceKind::RolloutPlan, change: Change::Reset(vec![plan]) }));
+        if !is_there {
+            bed.objects.remove(&ResourceRef::new(ResourceKind::Release, &name));
+        }
+        bed.order(desk, hold());
+        let outcome = bed.view(desk).running.unwrap().outcome;
+        match is_there {
+            true => assert_eq!((bed.release()["spec"]["hold"].is_object(), outcome), (true, RunningState::Done)),
+            false => assert_eq!(outcome, RunningState::Stopped { why: format!("Release {name} is gone") }),
+        }
     }
 }
 

@@ -122,6 +122,11 @@ impl Engine {
         self.unheard.is_empty()
     }
 
+    /// Tells whether the objects of a kind have been read once, or were found unreadable.
+    pub fn has_heard(&self, kind: ResourceKind) -> bool {
+        !self.unheard.contains(&Source::Kind(kind))
+    }
+
     /// Returns the console's time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()

@@ -23,6 +23,8 @@ pub enum VerbEnd {
     Stopped(String),
     /// A signal ended the console; what was begun is left as a dead console would leave it.
     Interrupted,
+    /// A signal came before the order was given.
+    NotGiven,
 }
 
 /// Waits until every source was heard and the picture is fresh; tells whether it is.
@@ -44,7 +46,7 @@ pub async fn await_picture(engine: &mut Engine, patience: Duration, stop: &Cance
 /// Gives an order and waits until it has reached its resting phase, was refused, or stopped.
 ///
 /// Says what is waited for whenever that changes, with the seconds since the order; what only counts is said again
-/// now and then.
+/// now and then. The caller lets the engine leave, however it ended.
 pub async fn drive(
     engine: &mut Engine,
     command: Command,
@@ -52,6 +54,9 @@ pub async fn drive(
     stop: &CancellationToken,
     progress: &mut (dyn Write + Send),
 ) -> VerbEnd {
+    if stop.is_cancelled() {
+        return VerbEnd::NotGiven;
+    }
     let before = engine.view().running.map_or(0, |row| row.number);
     let began = Instant::now();
     engine.give(Event::Command { command, mark });
@@ -73,10 +78,7 @@ pub async fn drive(
         }
         tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                engine.leave().await;
-                return VerbEnd::Interrupted;
-            }
+            () = stop.cancelled() => return VerbEnd::Interrupted,
             _ = engine.step() => {}
         }
     }

@@ -13,4 +13,5 @@ mod plans;
 #[path = "../robot/mod.rs"]
 mod robot;
 mod stage;
+mod urgent;
 mod verbs;

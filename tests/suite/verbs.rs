@@ -11,25 +11,25 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A person who types one verb after the other.
-struct Shell {
-    demo: Demo,
+pub struct Shell {
+    pub demo: Demo,
     consoles: u64,
     said: Vec<u8>,
 }
 
 impl Shell {
-    fn open(scenario: &Scenario) -> Self {
+    pub fn open(scenario: &Scenario) -> Self {
         let demo = Demo::start(scenario, "2026-05-04T03:00:00Z".parse().unwrap()).unwrap();
         Self { demo, consoles: 0, said: Vec::new() }
     }
 
-    fn console(&mut self, watch: bool) -> Engine {
+    pub fn console(&mut self, watch: bool) -> Engine {
         self.consoles += 1;
         let (setup, links) = self.demo.console("shell@test".into(), format!("{:016x}", self.consoles), watch);
         Engine::open(setup, self.demo.clock(), links)
     }
 
-    async fn run(&mut self, command: Command, yes: &str) -> Result<String, Failure> {
+    pub async fn run(&mut self, command: Command, yes: &str) -> Result<String, Failure> {
         let answers = Answers { yes: (!yes.is_empty()).then(|| yes.to_owned()), take: None };
         self.run_with(command, answers).await
     }
@@ -64,18 +64,21 @@ impl Shell {
         sleep(Duration::from_secs(25)).await;
     }
 
-    async fn phase(&self) -> String {
+    pub async fn phase(&self) -> String {
+        self.release().await.status.as_ref().map_or("Proposed", |status| status.phase.word()).to_owned()
+    }
+
+    pub async fn release(&self) -> Release {
         let releases: kube::Api<Release> = kube::Api::default_namespaced(self.demo.sim().client(NAMESPACE));
-        let found = releases.list(&kube::api::ListParams::default()).await.unwrap().items;
-        found[0].status.as_ref().map_or("Proposed", |status| status.phase.word()).to_owned()
+        releases.list(&kube::api::ListParams::default()).await.unwrap().items.remove(0)
     }
 }
 
-fn start(version: &str) -> Command {
+pub fn start(version: &str) -> Command {
     Command::Start { release: None, version: Some(version.into()), image: None, commit: None }
 }
 
-fn next() -> Command {
+pub fn next() -> Command {
     Command::Next { accept_no_traffic: None }
 }
 
@@ -229,6 +232,7 @@ async fn a_drain_that_never_ends_is_said_and_forced_with_its_phrase_and_its_cust
         stop.cancel();
     });
     assert_eq!(interrupted.0.unwrap_err().code, Code::Stopped);
+    engine.leave().await;
     assert_eq!(shell.phase().await, "DRAINING OLD");
     let status = text(&shell.status().await);
     assert!(status.contains("drain of 4.11.8: not proven: 1 request, oldest"), "{status}");
@@ -240,13 +244,11 @@ async fn a_drain_that_never_ends_is_said_and_forced_with_its_phrase_and_its_cust
     assert_eq!(shell.phase().await, "DONE");
     let totals = shell.demo.traffic().totals();
     assert_eq!((totals.cut, totals.cut_by_customer.keys().map(String::as_str).collect::<Vec<_>>()), (1, vec!["acme"]));
-    let releases: kube::Api<Release> = kube::Api::default_namespaced(shell.demo.sim().client(NAMESPACE));
-    let release = releases.list(&kube::api::ListParams::default()).await.unwrap().items.remove(0);
-    let outcome = release.status.unwrap().outcome.unwrap();
+    let outcome = shell.release().await.status.unwrap().outcome.unwrap();
     assert_eq!((outcome.cut, outcome.forced_on), (1, vec!["acme".into()]));
 }
 
 /// Returns the scenario of the real-time tests: two waves.
-fn short() -> Scenario {
+pub fn short() -> Scenario {
     Scenario::parse(include_str!("../pty/short.toml")).unwrap()
 }

@@ -31,7 +31,7 @@ enum Stage {
 }
 
 impl HoldTask {
-    /// Sends the hold.
+    /// Sends the hold; a Release that this console has not read yet is read first.
     pub fn begin(
         state: &mut State,
         now: Timestamp,
@@ -41,9 +41,12 @@ impl HoldTask {
     ) -> Option<Self> {
         let release = state.active_name()?;
         let hold = Hold { by, reason, at: state.server_now(now) };
-        let version = state.world.release(&release)?.version.clone();
-        let op = write(state, effects, &release, &version, &hold);
-        Some(Self { release, hold, stage: Stage::Writing(op) })
+        let version = state.world.release(&release).map(|read| read.version.clone());
+        let stage = match version {
+            Some(version) => Stage::Writing(write(state, effects, &release, &version, &hold)),
+            None => Stage::Reading(ask(state, effects, Read::Get(ResourceRef::new(ResourceKind::Release, &release)))),
+        };
+        Some(Self { release, hold, stage })
     }
 
     /// Tells whether a request belongs to this hold.
