@@ -298,7 +298,7 @@ pub struct ForwardArgs {
     #[arg(long, value_name = "WORD")]
     pub yes: Option<String>,
     /// Take driving over from another console, for this reason.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub take: Option<String>,
 }
 
@@ -325,7 +325,7 @@ pub struct StartArgs {
 #[derive(Clone, Debug, Args)]
 pub struct MoveArgs {
     /// Go on although gates are unknown for lack of traffic, and only for that; the reason is journaled.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub accept_no_traffic: Option<String>,
     /// Confirmation and takeover.
     #[command(flatten)]
@@ -336,7 +336,7 @@ pub struct MoveArgs {
 #[derive(Clone, Debug, Args)]
 pub struct FinishArgs {
     /// Retire the slot although its drain is not proven, for this reason: what is open there is cut.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub force: Option<String>,
     /// The phrase that would be typed to confirm `--force`.
     #[arg(long, value_name = "PHRASE", requires = "force")]
@@ -387,6 +387,14 @@ pub struct ApproveArgs {
     /// The word that would be typed to confirm; asked on the terminal when absent.
     #[arg(long, value_name = "WORD")]
     pub yes: Option<String>,
+}
+
+/// Reads a reason that must be given: it is written down, and shown to everybody.
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why: it is written into the journal and shown to everybody".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 impl Cli {

@@ -1,9 +1,9 @@
 //! Verbs that act: look, show what would happen, confirm, order, wait.
 
 use super::code::{Code, Failure};
-use crate::core::{Command, Confirm, Fact, Mode, Preview};
+use crate::core::{Command, Confirm, Fact, Preview};
 use crate::model::{Level, Refusal, ResourceKind, Span};
-use crate::runtime::{Engine, VerbEnd, await_picture, drive};
+use crate::runtime::{Engine, VerbEnd, drive};
 use crate::ui::Safe;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
-const EARLY: &[&str] = &["guard.mode", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
+const EARLY: &[&str] =
+    &["guard.mode", "guard.unread", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
 
 /// What the way back is planned from: whether the old version has its pods, and whether anybody is on the new one.
 const WAY_BACK: [ResourceKind; 3] = [ResourceKind::HTTPRoute, ResourceKind::Deployment, ResourceKind::EndpointSlice];
@@ -45,17 +46,26 @@ pub async fn carry_out(
     stop: &CancellationToken,
     out: &mut (dyn Write + Send),
 ) -> Result<String, Failure> {
-    if let Some(reason) = &answers.take {
-        take_over(engine, reason, stop, out).await?;
-    }
-    let preview = settled(engine, &command, stop).await?;
+    let preview = settled(engine, &command, answers.take.is_some(), stop).await?;
     say_findings(engine, &command, out);
-    if !preview.refusals.is_empty() {
-        return Err(refused(&preview.refusals));
+    // Another console is stopped only for an order that nothing else refuses, and that is confirmed.
+    let (driven, others): (Vec<Refusal>, Vec<Refusal>) = preview.refusals.iter().cloned().partition(is_driven);
+    match (&others[..], &driven[..], &answers.take) {
+        ([], [], _) | ([], _, Some(_)) => {}
+        _ => return Err(refused(&preview.refusals)),
     }
-    confirm(engine, &command, &preview, answers, stop).await?;
+    confirm(engine, &command, &preview, answers, stop, out).await?;
+    let preview = match &answers.take {
+        Some(reason) if !driven.is_empty() => taken_over(engine, &command, &preview, reason, stop, out).await?,
+        _ => preview,
+    };
     let mark = (preview.confirm != Confirm::AtOnce).then_some(preview.mark);
     give(engine, command, mark, stop, out).await
+}
+
+/// Tells whether a refusal ends when driving is taken over.
+fn is_driven(refusal: &Refusal) -> bool {
+    refusal.rule == "guard.driver"
 }
 
 /// Says what does not refuse a start and should be known before it; refusals are the verb's own last words.
@@ -66,11 +76,17 @@ fn say_findings(engine: &Engine, command: &Command, out: &mut (dyn Write + Send)
     }
 }
 
-/// Looks until nothing speaks against the order, or something that more looking will not change.
+/// Looks until nothing speaks against the order, or something that more looking will not change; `takes` when driving
+/// is taken over for it.
 ///
 /// # Errors
 /// Says what was not done when a signal comes meanwhile.
-async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToken) -> Result<Preview, Failure> {
+async fn settled(
+    engine: &mut Engine,
+    command: &Command,
+    takes: bool,
+    stop: &CancellationToken,
+) -> Result<Preview, Failure> {
     let end = Instant::now() + PATIENCE;
     loop {
         if matches!(command, Command::Start { .. }) {
@@ -78,10 +94,11 @@ async fn settled(engine: &mut Engine, command: &Command, stop: &CancellationToke
         }
         let preview = engine.preview(command);
         let may_change = |refusal: &Refusal| EARLY.iter().any(|rule| refusal.rule.starts_with(rule));
+        let refusals = || preview.refusals.iter().filter(|refusal| !(takes && is_driven(refusal)));
         let is_final = match command {
             // All of them are said at once, so the last one is waited for.
-            Command::Start { .. } => !preview.refusals.iter().any(may_change),
-            _ => preview.refusals.is_empty() || !preview.refusals.iter().all(may_change),
+            Command::Start { .. } => !refusals().any(may_change),
+            _ => refusals().next().is_none() || !refusals().all(may_change),
         };
         if is_final && has_heard_enough(engine, command, &preview) {
             return Ok(preview);
@@ -131,23 +148,36 @@ fn not_given(command: &Command) -> Failure {
     Failure::new(Code::Stopped, format!("interrupted before \"{what}\" was ordered: nothing of it was done"))
 }
 
-async fn take_over(
+/// Takes driving over for an order that was confirmed on `before`, and looks whether it is still the same.
+///
+/// # Errors
+/// Says why driving was not taken over, or what is different now: then the order is not given.
+async fn taken_over(
     engine: &mut Engine,
+    command: &Command,
+    before: &Preview,
     reason: &str,
     stop: &CancellationToken,
     out: &mut (dyn Write + Send),
-) -> Result<(), Failure> {
-    await_picture(engine, PATIENCE, stop).await;
-    let view = engine.view();
-    if view.header.driver.is_none() || view.header.mode == Mode::Driving {
-        return Ok(());
-    }
-    let command = Command::Take { reason: reason.to_owned() };
-    let preview = settled(engine, &command, stop).await?;
+) -> Result<Preview, Failure> {
+    let take = Command::Take { reason: reason.to_owned() };
+    let preview = settled(engine, &take, false, stop).await?;
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
-    give(engine, command, Some(preview.mark), stop, out).await.map(drop)
+    give(engine, take, Some(preview.mark), stop, out).await?;
+    let preview = settled(engine, command, false, stop).await?;
+    if !preview.refusals.is_empty() {
+        return Err(refused(&preview.refusals));
+    }
+    let moves =
+        |preview: &Preview| preview.facts.iter().find(|fact| fact.label == "moves").map(|fact| fact.text.clone());
+    if preview.title != before.title || moves(&preview) != moves(before) {
+        let why =
+            "driving was taken over, and meanwhile what would move has changed: look again, then give the order again";
+        return Err(Failure::new(Code::Refused, why));
+    }
+    Ok(preview)
 }
 
 async fn confirm(
@@ -156,6 +186,7 @@ async fn confirm(
     preview: &Preview,
     answers: &Answers,
     stop: &CancellationToken,
+    out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let word = match &preview.confirm {
         Confirm::AtOnce => return Ok(()),
@@ -165,7 +196,13 @@ async fn confirm(
         Confirm::Type(word) | Confirm::TypeWithReason(word) => word,
     };
     let given = match &answers.yes {
-        Some(given) => Some(given.clone()),
+        Some(given) => {
+            // Whom a force cuts is named before, also where nobody is asked.
+            if matches!(command, Command::Force { .. }) {
+                let _ = out.write_all(facts(preview).as_bytes());
+            }
+            Some(given.clone())
+        }
         None => ask(engine, preview, word, stop).await,
     };
     if stop.is_cancelled() {
@@ -188,10 +225,7 @@ async fn ask(engine: &mut Engine, preview: &Preview, word: &str, stop: &Cancella
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;
     }
-    let mut question = format!("{}\n", Safe::new(&preview.title));
-    for Fact { label, text, .. } in &preview.facts {
-        question.push_str(&format!("  {}: {}\n", Safe::new(label), Safe::new(text)));
-    }
+    let mut question = format!("{}\n{}", Safe::new(&preview.title), facts(preview));
     question.push_str(&format!("Type {} to go: ", Safe::new(word)));
     let mut err = io::stderr();
     err.write_all(question.as_bytes()).and_then(|()| err.flush()).ok()?;
@@ -208,6 +242,12 @@ async fn ask(engine: &mut Engine, preview: &Preview, word: &str, stop: &Cancella
     }
 }
 
+/// Writes what would happen, a line each.
+fn facts(preview: &Preview) -> String {
+    let line = |Fact { label, text, .. }: &Fact| format!("  {}: {}\n", Safe::new(label), Safe::new(text));
+    preview.facts.iter().map(line).collect()
+}
+
 /// Names every refusal; the exit code is the first one's.
 fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<String> = refusals.iter().map(|refusal| format!("refused: {refusal}")).collect();
@@ -217,7 +257,7 @@ fn refused(refusals: &[Refusal]) -> Failure {
 fn code_of(refusal: &Refusal) -> Code {
     match refusal.rule.as_str() {
         rule if rule.contains("driver") => Code::NotDriver,
-        rule if rule.contains("stale") => Code::Unknown,
+        rule if rule.contains("stale") || rule.contains("unread") => Code::Unknown,
         rule if rule.contains("hold") || rule.contains("blocked") => Code::Held,
         rule if rule.contains("gate") => Code::GateFailed,
         _ => Code::Refused,

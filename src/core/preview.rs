@@ -5,7 +5,8 @@ use super::preflight::{beside, no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
 use crate::model::{Approval, Environment, Finding, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
-use sha2::{Digest, Sha256};
+
+mod mark;
 
 /// How many customers whose work is cut are named in a dialog; the journal names all.
 const NAMED: usize = 8;
@@ -74,6 +75,10 @@ impl<'a> Draft<'a> {
             );
             return ("Start a release?".into(), Confirm::Yes);
         }
+        if let Some(unread) = guard::unread(self.state) {
+            self.refusals.push(unread);
+            return ("Start a release?".into(), Confirm::Yes);
+        }
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
         self.refusals.extend(guard::surveyed(self.state, self.now));
         self.busy();
@@ -116,7 +121,7 @@ impl<'a> Draft<'a> {
 
     fn hold(&mut self, reason: &str) -> (String, Confirm) {
         if self.state.active_name().is_none() {
-            self.refuse("guard.no-release", "no release is under way: there is nothing to hold");
+            self.no_release();
         }
         self.fact("stops", "every forward act of every console; a rollback is always possible".into(), Tone::Good);
         if !reason.is_empty() {
@@ -250,7 +255,10 @@ impl<'a> Draft<'a> {
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
         self.busy();
         let Some(plan) = &self.state.plan else {
-            self.refuse("guard.no-plan", &no_plan(self.state).text);
+            match guard::unread(self.state) {
+                Some(unread) => self.refusals.push(unread),
+                None => self.refuse("guard.no-plan", &no_plan(self.state).text),
+            }
             return (title, Confirm::Yes);
         };
         let left = super::leftover::left_over(self.state);
@@ -427,9 +435,16 @@ impl<'a> Draft<'a> {
     fn under_way(&mut self) -> Option<Scope<'a>> {
         let scope = self.state.scope();
         if scope.is_none() {
-            self.refuse("guard.no-release", &self.state.without_release());
+            self.no_release();
         }
         scope
+    }
+
+    fn no_release(&mut self) {
+        match guard::unread(self.state) {
+            Some(unread) => self.refusals.push(unread),
+            None => self.refuse("guard.no-release", &self.state.without_release()),
+        }
     }
 
     fn phase(&mut self, scope: &Scope<'_>, why: &str) {
@@ -470,28 +485,5 @@ impl<'a> Draft<'a> {
 
     fn refuse(&mut self, rule: &str, text: &str) {
         self.refusals.push(Refusal::new(rule, text));
-    }
-
-    /// Identifies what was shown: the release, where it stands, who drives, what is held, and who would move.
-    fn mark(&self, command: &Command) -> String {
-        let mut text = format!("{:?}/{:?}", command.action(), self.state.active_name());
-        if let Some(scope) = self.state.scope() {
-            let status = scope.status();
-            text.push_str(&format!(
-                "/{}/{:?}/{}/{:?}/{:?}/{}",
-                scope.release.uid,
-                status.phase,
-                status.wave,
-                status.driver.as_ref().map(|d| d.epoch),
-                scope.release.spec.hold,
-                scope.frozen.hash,
-            ));
-        } else if let Some(plan) = &self.state.plan {
-            text.push_str(&format!("/{}/{:?}", plan.name, self.state.waves()));
-        }
-        if matches!(command, Command::Cleanup) {
-            text.push_str(&format!("/{:?}", super::leftover::left_over(self.state)));
-        }
-        super::record::hex(&Sha256::digest(text))
     }
 }

@@ -227,8 +227,10 @@ impl State {
         let glass = "`pilothouse rollback --break-glass` sends everybody back by what the routes say";
         let Some(active) = self.active_name() else {
             return match self.plan_name() {
-                None => super::preflight::no_plan(self).text,
-                Some(_) => "no release is under way: start one".to_owned(),
+                Some(name) if self.world.plan_names().contains(&name.as_str()) => {
+                    "no release is under way: start one".to_owned()
+                }
+                _ => super::preflight::no_plan(self).text,
             };
         };
         match self.world.release(&active) {

@@ -13,5 +13,6 @@ mod plans;
 #[path = "../robot/mod.rs"]
 mod robot;
 mod stage;
+mod takeover;
 mod urgent;
 mod verbs;

@@ -34,7 +34,7 @@ impl Shell {
         self.run_with(command, answers).await
     }
 
-    async fn run_with(&mut self, command: Command, answers: Answers) -> Result<String, Failure> {
+    pub async fn run_with(&mut self, command: Command, answers: Answers) -> Result<String, Failure> {
         let mut engine = self.console(false);
         let stop = CancellationToken::new();
         let order = carry_out(&mut engine, command.clone(), &answers, &stop, &mut self.said);
