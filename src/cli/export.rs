@@ -5,7 +5,7 @@ use super::code::{Code, Failure};
 use crate::core::{Closeup, Subject};
 use crate::runtime::Engine;
 use crate::ui::export::{audit, customers, releases};
-use crate::ui::{Export, privacy};
+use crate::ui::{Export, Mask};
 
 /// Returns the list in the form that was asked for.
 ///
@@ -16,10 +16,17 @@ pub fn export(engine: &Engine, args: &ExportArgs) -> Result<String, Failure> {
     if seen.header.plan.is_empty() {
         return Err(Failure::new(Code::Configuration, "there is no plan, and so nothing to export"));
     }
-    let view = if args.privacy { privacy::view(&seen) } else { seen.clone() };
+    let mut mask = args.privacy.then(Mask::default);
+    if let Some(mask) = &mut mask {
+        engine.names(|name, id| mask.learn(name, id));
+    }
+    let view = mask.as_mut().map_or_else(|| seen.clone(), |mask| mask.view(&seen));
     let look = |subject| {
         let closeup = engine.closeup(&subject)?;
-        Some(if args.privacy { privacy::closeup(&seen, closeup) } else { closeup })
+        Some(match &mask {
+            Some(mask) => mask.closeup(closeup),
+            None => closeup,
+        })
     };
     let list = match args.list {
         ListName::Customers => customers(&view, &view.customers.iter().collect::<Vec<_>>()),

@@ -5,6 +5,7 @@ use super::tests::{baking, promoted, rollback, start};
 use super::{Change, Command, Event, Identity, KubeEvent, RunningState, State};
 use crate::model::{ResourceKind, ResourceRef, Slot};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn hold() -> Command {
     Command::Hold { reason: "look".into() }
@@ -185,6 +186,20 @@ fn customers_that_are_added_later_are_named_and_stay_unlisted() {
     let notices: Vec<String> = bed.view(desk).notices.into_iter().map(|n| n.text).collect();
     assert!(notices.iter().any(|n| n.ends_with("unlisted until the next release: hooli")), "{notices:?}");
     assert_eq!(bed.slot_of("hooli"), Some(Slot::A));
+    let named = |bed: &Bed| {
+        let mut named = BTreeSet::new();
+        super::names(&bed.desks[desk].state, |name, id| {
+            named.insert((name.to_owned(), id.to_owned()));
+        });
+        named
+    };
+    for id in ["acme", "hooli"] {
+        assert!(named(&bed).contains(&(id.to_owned(), id.to_owned())), "{id}");
+    }
+    let twice = list("- {id: pied, name: Pied Piper}\n- {id: pied}\n");
+    bed.meddle(ResourceKind::ConfigMap, "customers", json!([{ "op": "replace", "path": "/data", "value": twice }]));
+    bed.pass(1);
+    assert!(named(&bed).contains(&("Pied Piper".to_owned(), "pied".to_owned())), "also of a list with a mistake");
 }
 
 #[test]

@@ -284,6 +284,11 @@ impl World {
         }
     }
 
+    /// Tells whether there is a list of customers that cannot be taken as it is.
+    pub fn has_unusable_customers(&self) -> bool {
+        matches!(self.customers, Some(Err(_)))
+    }
+
     /// Reads the Deployment of a slot.
     pub fn deployment(&self, component: &Component, slot: Slot) -> Option<DeploymentView> {
         self.get(ResourceKind::Deployment, &component.pair(slot).deployment).map(deployment_view)

@@ -54,6 +54,11 @@ pub fn parse_customers(text: &str) -> Result<Vec<Customer>, Vec<Finding>> {
     if findings.is_empty() { Ok(customers) } else { Err(findings) }
 }
 
+/// Reads whoever stands in `customers.yaml`, also where the list has mistakes; nobody when it is no list.
+pub fn customers_in(text: &str) -> Vec<Customer> {
+    serde_saphyr::from_str(text).unwrap_or_default()
+}
+
 /// Checks a list of customers: every id fits in a header and stands once.
 pub fn check_customers(customers: &[Customer]) -> Vec<Finding> {
     let mut seen = BTreeSet::new();

@@ -12,7 +12,7 @@ mod selector;
 mod series;
 mod span;
 
-pub use customer::{Customer, check_customers, parse_customers};
+pub use customer::{Customer, check_customers, customers_in, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
 pub use object::{

@@ -54,7 +54,7 @@ pub enum Why {
 pub struct Exit {
     /// Why.
     pub why: Why,
-    /// The last thing that was known.
+    /// The last thing that was known, as far as it may be shown.
     pub view: View,
 }
 
@@ -68,7 +68,7 @@ pub async fn run(
     keys: Keys,
     clock: Clock,
     links: Arc<dyn Links>,
-    ui: Ui,
+    mut ui: Ui,
     stop: CancellationToken,
 ) -> Exit {
     let engine = Engine::open(setup, clock, links);
@@ -79,12 +79,13 @@ pub async fn run(
         Ok(painter) => {
             App { engine, painter, beside, keys, ui, view, began, is_dirty: true, due: began, drawn_second: 0 }
         }
-        Err(error) => return Exit { why: Why::TerminalLost(error.to_string()), view },
+        Err(error) => return Exit { why: Why::TerminalLost(error.to_string()), view: ui.shown(&view).into_owned() },
     };
     let why = app.turn(stop).await;
     tracing::info!(?why, "leaving");
     app.engine.leave().await;
-    Exit { why, view: app.engine.view() }
+    app.look();
+    Exit { why, view: app.ui.shown(&app.view).into_owned() }
 }
 
 struct App {
@@ -182,8 +183,8 @@ impl App {
         } else if self.ui.shows_preflight() {
             self.engine.survey(SURVEY_SHOWN);
         }
-        self.view = self.engine.view();
-        super::words::note(&self.view);
+        self.look();
+        super::words::note(&self.ui.shown(&self.view));
         self.painter.send(self.beside.look(&self.view));
         if let Some(command) = wanted {
             self.ui.show_preview(self.engine.preview(&command));
@@ -191,7 +192,7 @@ impl App {
         let now_ms = elapsed_ms(self.began);
         if let Some(subject) = self.ui.wanted_closeup(now_ms, &self.view) {
             let closeup = self.engine.closeup(&subject);
-            self.ui.show_closeup(subject, closeup, now_ms, &self.view);
+            self.ui.show_closeup(subject, closeup, now_ms);
         }
         let (ui, view) = (&mut self.ui, &self.view);
         let is_sent = self.painter.draw(|frame| ui.draw(frame, view, now_ms))?;
@@ -202,6 +203,14 @@ impl App {
         self.drawn_second = self.engine.now().as_second();
         self.due = Instant::now() + Duration::from_millis(self.ui.pace_ms());
         Ok(())
+    }
+
+    /// Takes the newest picture, and learns whom it may name.
+    fn look(&mut self) {
+        self.view = self.engine.view();
+        if let Some(mask) = self.ui.mask() {
+            self.engine.names(|name, id| mask.learn(name, id));
+        }
     }
 
     fn elapsed_ms(&self) -> u64 {

@@ -142,6 +142,11 @@ impl Engine {
         core::closeup(&self.state, self.now(), subject)
     }
 
+    /// Names every customer whom a text may name: the name, and the id of whose it is.
+    pub fn names(&self, say: impl FnMut(&str, &str)) {
+        core::names(&self.state, say);
+    }
+
     /// Returns the plan in force; `None` while none can be read.
     pub fn plan(&self) -> Option<&Plan> {
         core::plan(&self.state)

@@ -13,7 +13,7 @@ use super::keymap::{self, Keymap, Lookup, Place};
 use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
 use super::places::Places;
-use super::privacy;
+use super::privacy::{Mask, reveal};
 use super::round_trip::RoundTrip;
 use super::scene::Scene;
 use super::screen::frame::Said;
@@ -24,6 +24,7 @@ use crossterm::event::{Event, KeyCode, KeyEventKind};
 use order::Order;
 use ratatui::Frame;
 use said::Spoken;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How the console looks and which keys it has.
@@ -59,6 +60,8 @@ pub struct Ui {
     turns: u64,
     round_trip: RoundTrip,
     backdrop: Backdrop,
+    /// Hides customers' names; `None` when they are shown.
+    mask: Option<Mask>,
 }
 
 /// A picture that does not move, and since when.
@@ -77,6 +80,7 @@ impl Ui {
     pub fn new(look: Look) -> Self {
         let clock = Clock::new(look.utc);
         Self {
+            mask: look.privacy.then(Mask::default),
             look,
             clock,
             places: Places::default(),
@@ -108,10 +112,19 @@ impl Ui {
         self.look.theme.name()
     }
 
+    /// Returns what hides customers' names, which learns them; `None` when they are shown.
+    pub fn mask(&mut self) -> Option<&mut Mask> {
+        self.mask.as_mut()
+    }
+
+    /// Returns what may be shown of a view.
+    pub fn shown<'a>(&mut self, view: &'a View) -> Cow<'a, View> {
+        self.mask.as_mut().map_or(Cow::Borrowed(view), |mask| Cow::Owned(mask.view(view)))
+    }
+
     /// Takes in what the terminal sent; `now_ms` is a monotonic time.
     pub fn on_event(&mut self, now_ms: u64, event: &Event, view: &View) -> Vec<Ask> {
-        let masked = self.look.privacy.then(|| privacy::view(view));
-        let view = masked.as_ref().unwrap_or(view);
+        let view = &*self.shown(view);
         match event {
             Event::Key(key) if self.look.kiosk.is_some() => {
                 let is_press = key.kind == KeyEventKind::Press;
@@ -149,19 +162,17 @@ impl Ui {
     /// Returns what is to be looked at closely before the next frame; `None` when nothing is, or what is known is new.
     pub fn wanted_closeup(&self, now_ms: u64, view: &View) -> Option<Subject> {
         let wanted = self.places.wanted_closeup(now_ms, self.frozen.is_some())?;
-        Some(if self.look.privacy { privacy::reveal(view, wanted) } else { wanted })
+        Some(if self.mask.is_some() { reveal(view, wanted) } else { wanted })
     }
 
     /// Takes in a close look; `None` when what was wanted is not there.
-    pub fn show_closeup(&mut self, subject: Subject, closeup: Option<Closeup>, now_ms: u64, view: &View) {
-        if !self.look.privacy {
-            return self.places.show_closeup(subject, closeup, now_ms);
+    pub fn show_closeup(&mut self, subject: Subject, closeup: Option<Closeup>, now_ms: u64) {
+        match &self.mask {
+            Some(mask) => {
+                self.places.show_closeup(mask.hide(subject), closeup.map(|closeup| mask.closeup(closeup)), now_ms);
+            }
+            None => self.places.show_closeup(subject, closeup, now_ms),
         }
-        let subject = match subject {
-            Subject::Customer(id) => Subject::Customer(privacy::sign(&id)),
-            other => other,
-        };
-        self.places.show_closeup(subject, closeup.map(|closeup| privacy::closeup(view, closeup)), now_ms);
     }
 
     /// Returns the shortest time between two pictures that no key asked for, in milliseconds.
@@ -171,8 +182,7 @@ impl Ui {
 
     /// Draws the whole picture.
     pub fn draw(&mut self, frame: &mut Frame, view: &View, now_ms: u64) {
-        let masked = self.look.privacy.then(|| privacy::view(view));
-        let view = masked.as_ref().unwrap_or(view);
+        let view = &*self.shown(view);
         let order = self.order.is_worth_showing(now_ms, view);
         self.follow_backdrop();
         let area = frame.area();

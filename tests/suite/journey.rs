@@ -4,7 +4,8 @@ use crate::robot::{Key, Robot};
 use crate::stage::{Gate, Stage, shipped};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use pilothouse::api::Release;
-use pilothouse::runtime::Why;
+use pilothouse::core::Command;
+use pilothouse::runtime::{Why, last_state, state_in_words};
 use std::time::Duration;
 
 const RELEASE: Duration = Duration::from_secs(1200);
@@ -70,6 +71,20 @@ async fn a_signal_ends_the_console() {
     stage.wait_for("4.11.8", Duration::from_secs(20)).await;
     stage.stop.cancel();
     assert_eq!(stage.ended().await.0.why, Why::Signal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_console_that_hides_names_hides_them_also_in_its_last_line() {
+    let stage = Stage::private(&shipped("good"), (120, 40));
+    let start = Command::Start { release: None, version: Some("4.12.0".into()), image: None, commit: None };
+    stage.order(start, "4.12.0").await;
+    stage.order(Command::Hold { reason: "acme and trackx call".into() }, "").await;
+    stage.wait_for("HOLD", Duration::from_secs(10)).await;
+    assert!(!stage.screen().contains("acme"), "{}", stage.screen());
+    stage.stop.cancel();
+    let words = state_in_words(&stage.ended().await.0.view);
+    assert!(words.contains(" and trackx call") && !words.contains("acme"), "{words}");
+    assert!(!last_state().contains("acme"), "{}", last_state());
 }
 
 /// In real time: while a thread is stuck in a write, a paused clock stands still.

@@ -4,11 +4,12 @@
 use crate::robot::{Key, Keys, Robot};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
-use pilothouse::cli::{Demo, scenario};
+use pilothouse::cli::{Answers, Demo, carry_out, scenario};
 use pilothouse::config::{Surroundings, Wanted, load};
-use pilothouse::runtime::{self, Exit, Manners, Screen};
+use pilothouse::core::Command;
+use pilothouse::runtime::{self, Engine, Exit, Manners, Screen};
 use pilothouse::sim::Scenario;
-use pilothouse::ui::Ui;
+use pilothouse::ui::{Look, Ui};
 use std::io::{self, Write};
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
@@ -65,8 +66,17 @@ impl Stage {
         Self::open_behind(scenario, size, watch, Box::new(()))
     }
 
+    /// Opens a console for looking that shows signs instead of customers' names.
+    pub fn private(scenario: &Scenario, size: (u16, u16)) -> Self {
+        Self::begin(scenario, size, true, true, Box::new(()))
+    }
+
     /// Opens a console whose terminal reads nothing for as long as `gate` lets nothing through.
     pub fn open_behind(scenario: &Scenario, size: (u16, u16), watch: bool, gate: Box<dyn Gate>) -> Self {
+        Self::begin(scenario, size, watch, false, gate)
+    }
+
+    fn begin(scenario: &Scenario, size: (u16, u16), watch: bool, privacy: bool, gate: Box<dyn Gate>) -> Self {
         let demo = Demo::start(scenario, "2026-05-04T03:00:00Z".parse().unwrap()).unwrap();
         let (setup, links) = demo.console("robot@test".into(), "00000000000000aa".into(), watch);
         let (rows, columns) = (NonZeroU16::new(size.1).unwrap(), NonZeroU16::new(size.0).unwrap());
@@ -77,12 +87,22 @@ impl Stage {
             pressed.recv().await.map(|event| (event, pressed))
         });
         let around = Surroundings { folder: None, no_color: false, is_utf8: true };
-        let look = load(&Wanted::default(), &around).unwrap().look;
+        let look = Look { privacy, ..load(&Wanted::default(), &around).unwrap().look };
         let stop = CancellationToken::new();
         let clock = demo.clock();
         let console =
             tokio::spawn(runtime::run(setup, screen, pressed.boxed(), clock, links, Ui::new(look), stop.clone()));
         Self { demo, stop, keys: Some(keys), emulator, console }
+    }
+
+    /// Carries out an order at another console.
+    pub async fn order(&self, command: Command, yes: &str) {
+        let (setup, links) = self.demo.console("other@test".into(), "00000000000000bb".into(), false);
+        let mut engine = Engine::open(setup, self.demo.clock(), links);
+        let answers = Answers { yes: Some(yes.to_owned()), take: None };
+        let stop = CancellationToken::new();
+        carry_out(&mut engine, command, &answers, &stop, &mut io::sink()).await.unwrap();
+        engine.leave().await;
     }
 
     /// Returns the screen, one line per row.

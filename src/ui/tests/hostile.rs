@@ -125,7 +125,7 @@ impl Emulator {
         if let Some(subject) = ui.wanted_closeup(now_ms, view) {
             let mut closeup = closeups::closeup(view, &subject);
             closeup.iter_mut().for_each(|closeup| spoil::closeup(closeup, text));
-            ui.show_closeup(subject, closeup, now_ms, view);
+            ui.show_closeup(subject, closeup, now_ms);
         }
         if ui.wanted_preview().is_some() {
             ui.show_preview(spoil::preview(text, now_ms.is_multiple_of(2000)));

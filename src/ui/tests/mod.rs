@@ -37,7 +37,7 @@ pub(super) fn look(theme: &str, ascii: bool) -> Look {
 /// Draws one frame and tells the console that it has been seen.
 pub(super) fn frame(ui: &mut Ui, view: &View, size: (u16, u16), now_ms: u64) -> Buffer {
     if let Some(subject) = ui.wanted_closeup(now_ms, view) {
-        ui.show_closeup(subject.clone(), closeups::closeup(view, &subject), now_ms, view);
+        ui.show_closeup(subject.clone(), closeups::closeup(view, &subject), now_ms);
     }
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
     terminal.draw(|frame| ui.draw(frame, view, now_ms)).unwrap();

@@ -49,7 +49,7 @@ proptest! {
             if let Some(subject) = ui.wanted_closeup(now_ms, &view) {
                 let mut closeup = super::closeups::closeup(&view, &subject).filter(|_| state != 2);
                 closeup.iter_mut().for_each(|closeup| spoil::closeup(closeup, HOSTILE[text]));
-                ui.show_closeup(subject, closeup, now_ms, &view);
+                ui.show_closeup(subject, closeup, now_ms);
             }
             let picture = rows(&frame(&mut ui, &view, (width, height), now_ms)).concat();
             prop_assert!(!picture.chars().any(char::is_control), "{picture:?}");
