@@ -19,10 +19,19 @@ impl Safe {
     /// Cleans a text: line breaks and tabs become blanks, other control characters `?`; bidi controls, zero width and
     /// private use characters go; what is too long is cut and ends in `…`.
     pub fn new(text: &str) -> Self {
-        if text.len() <= MAX_CHARS && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        Self::cleaned(text, MAX_CHARS)
+    }
+
+    /// Cleans a text of any length and cuts nothing, for lines of a log.
+    pub fn whole(text: &str) -> Self {
+        Self::cleaned(text, usize::MAX)
+    }
+
+    fn cleaned(text: &str, most: usize) -> Self {
+        if text.len() <= most && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return Self(text.to_owned());
         }
-        let mut out = String::with_capacity(text.len().min(MAX_CHARS * 4));
+        let mut out = String::with_capacity(text.len().min(most.saturating_mul(4)));
         let (mut shown, mut marks) = (0, 0);
         for c in text.chars() {
             let Some(c) = clean(c) else { continue };
@@ -31,7 +40,7 @@ impl Safe {
             if marks > MAX_MARKS || (is_mark && out.is_empty()) {
                 continue;
             }
-            if shown == MAX_CHARS {
+            if shown == most {
                 out.pop();
                 out.push('…');
                 break;
@@ -188,6 +197,7 @@ mod tests {
         assert!(cut.as_str().ends_with('…'));
         let exact = "x".repeat(MAX_CHARS);
         assert_eq!(Safe::new(&exact).as_str(), exact);
+        assert_eq!(Safe::whole(&"ż".repeat(5000)).as_str(), "ż".repeat(5000));
     }
 
     #[test]
@@ -209,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_drives_a_terminal_survives(text in "\\PC*|.*|[\\x00-\\x{9f}]*") {
-            for safe in [Safe::new(&text), Safe::ascii(&text)] {
+            for safe in [Safe::new(&text), Safe::ascii(&text), Safe::whole(&text)] {
                 prop_assert!(!safe.as_str().chars().any(|c| c.is_control() || is_invisible(c)));
                 prop_assert_eq!(Safe::new(safe.as_str()), safe.clone());
                 prop_assert!(safe.clone().cut(7, "…").width() <= 7);

@@ -16,7 +16,10 @@ fn fails_in(part: &str, act: impl FnOnce(&mut Terminal)) {
     terminal.wait_for("STANDBY", SOON);
     // The picture has an age once every kind was listed: only then is it known that no release is under way.
     terminal.wait_for("kube 1s", SOON);
-    std::fs::write(&order, "").expect("the order can be given");
+    // Whole at once, so that the part does not fail before it can say what it was told.
+    let part_file = place.path().join("part");
+    std::fs::write(&part_file, "\x1b]0;owned\x07\x1b[2J\u{202e}\nforged").expect("the order can be written");
+    std::fs::rename(&part_file, &order).expect("the order can be given");
     act(&mut terminal);
     assert_eq!(terminal.exit_code(), 101, "{part}");
     // The report may be longer than the screen; its end is what stays in sight.
@@ -30,7 +33,9 @@ fn fails_in(part: &str, act: impl FnOnce(&mut Terminal)) {
         .expect("a report");
     assert_eq!(report.metadata().expect("the report").permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(report.path()).expect("the report is text");
-    assert!(text.contains(&format!("the {part} was told to fail")), "{text}");
+    // What a part says as it fails can quote foreign text.
+    assert!(text.contains(&format!("the {part} was told to fail by a test: ?]0;owned??[2J forged\n")), "{text}");
+    assert!(!text.contains('\x1b'), "{text:?}");
     assert!(text.contains("No release is under way."), "{text}");
 }
 
