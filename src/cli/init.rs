@@ -116,7 +116,7 @@ pub fn stream(adoption: &Adoption) -> String {
     );
     for file in &adoption.files {
         let what = if file.apply.is_empty() { "to be read" } else { file.apply.as_str() };
-        out.push_str(&format!("#\n# ======== {}: {what}\n", file.name));
+        out.push_str(&format!("#\n{}", commented(&format!("======== {}: {what}", file.name))));
         if file.name.ends_with(".yaml") {
             out.push_str(if file.text.starts_with("---") { "" } else { "---\n" });
             out.push_str(&file.text);
@@ -134,7 +134,7 @@ fn open(adoption: &Adoption, prefix: &str) -> String {
         format!("{prefix}\n{prefix}What objects do not say; look at each before the first release:\n{prefix}\n");
     for finding in &adoption.open {
         let sign = if finding.level == Level::Note { '-' } else { '!' };
-        out.push_str(&format!("{prefix}{sign} {}\n", finding.text));
+        out.push_str(&format!("{prefix}{sign} {}\n", Safe::whole(&finding.text)));
     }
     out
 }
@@ -247,18 +247,14 @@ fn lines(findings: &[Finding]) -> String {
     findings.iter().map(|finding| finding.text.clone()).collect::<Vec<_>>().join("\n")
 }
 
+/// Puts every line into a comment, which nothing in it can end: YAML knows more line breaks than this program writes.
 fn commented(text: &str) -> String {
-    text.lines().map(|line| format!("# {line}\n")).collect()
+    text.lines().map(|line| format!("# {}\n", Safe::whole(line))).collect()
 }
 
 /// Cleans a text of many lines for a terminal.
 pub(super) fn for_terminal(text: &str) -> String {
-    // A line of a file may be longer than what a screen shows of one; it is cleaned piece by piece.
-    let clean = |line: &str| -> String {
-        let characters: Vec<char> = line.chars().collect();
-        characters.chunks(500).map(|piece| Safe::new(&piece.iter().collect::<String>()).as_str().to_owned()).collect()
-    };
-    text.lines().map(|line| format!("{}\n", clean(line))).collect()
+    text.lines().map(|line| format!("{}\n", Safe::whole(line))).collect()
 }
 
 #[cfg(test)]
@@ -318,6 +314,24 @@ mod tests {
         for part in ["# [", "# # Metrics", "# ---", "# ! look here", "# - and here", "kubectl patch --patch-file"] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
+    }
+
+    #[test]
+    fn no_foreign_text_leaves_its_comment() {
+        let mut adoption = adoption();
+        let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+        for end in breaks {
+            let text = format!("could not be read (denied{end}kind: ClusterRole)");
+            adoption.open.push(Finding::warn("w", text));
+            adoption.files[1].text.push_str(&format!("\"x{end}kind: ClusterRole\"\n"));
+            adoption.files[2].apply.push_str(&format!("read{end}kind: ClusterRole"));
+        }
+        let text = stream(&adoption);
+        let outside: Vec<&str> = text.split(breaks).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(outside, ["---", "---", "kind: Service"]);
+        let listed = open(&adoption, "");
+        assert_eq!(listed.lines().filter(|line| line.contains("kind: ClusterRole")).count(), breaks.len());
+        assert!(listed.lines().all(|line| !line.starts_with("kind")), "{listed}");
     }
 
     #[test]

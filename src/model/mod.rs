@@ -2,6 +2,7 @@
 
 mod customer;
 mod evidence;
+mod foreign;
 mod ids;
 mod object;
 mod phase;
@@ -14,6 +15,7 @@ mod span;
 
 pub use customer::{Customer, check_customers, customers_in, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
+pub use foreign::shown;
 pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
 pub use object::{
     Outcome, Rejection, ResourceKind, ResourceRef, SERVICE_LABEL, SLOT_LABEL, VERSION_LABEL, annotation, label_of,

@@ -3,6 +3,7 @@
 //! Names, labels and messages are foreign: a customer's name may hold an escape sequence that rewrites the screen, or a
 //! bidi control that makes one name look like another.
 
+use crate::model::shown;
 use std::fmt;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -32,20 +33,20 @@ impl Safe {
             return Self(text.to_owned());
         }
         let mut out = String::with_capacity(text.len().min(most.saturating_mul(4)));
-        let (mut shown, mut marks) = (0, 0);
+        let (mut count, mut marks) = (0, 0);
         for c in text.chars() {
-            let Some(c) = clean(c) else { continue };
+            let Some(c) = shown(c) else { continue };
             let is_mark = c.width() == Some(0);
             marks = if is_mark { marks + 1 } else { 0 };
             if marks > MAX_MARKS || (is_mark && out.is_empty()) {
                 continue;
             }
-            if shown == most {
+            if count == most {
                 out.pop();
                 out.push('…');
                 break;
             }
-            shown += 1;
+            count += 1;
             out.push(c);
         }
         Self(out)
@@ -111,27 +112,6 @@ impl AsRef<str> for Safe {
     fn as_ref(&self) -> &str {
         &self.0
     }
-}
-
-/// Returns what is shown of a character; `None` when nothing may be.
-fn clean(c: char) -> Option<char> {
-    match c {
-        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' => Some('?'),
-        _ if is_invisible(c) => None,
-        _ => Some(c),
-    }
-}
-
-/// Tells whether a character hides, reorders or joins its neighbours, or has no agreed shape.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
-        | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
-        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Returns the ASCII twin of a typographic sign.
@@ -220,7 +200,7 @@ mod tests {
         #[test]
         fn nothing_that_drives_a_terminal_survives(text in "\\PC*|.*|[\\x00-\\x{9f}]*") {
             for safe in [Safe::new(&text), Safe::ascii(&text), Safe::whole(&text)] {
-                prop_assert!(!safe.as_str().chars().any(|c| c.is_control() || is_invisible(c)));
+                prop_assert!(!safe.as_str().chars().any(|c| c.is_control() || shown(c) != Some(c)));
                 prop_assert_eq!(Safe::new(safe.as_str()), safe.clone());
                 prop_assert!(safe.clone().cut(7, "…").width() <= 7);
             }

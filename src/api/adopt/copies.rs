@@ -5,7 +5,7 @@ use super::kinds::{Role, called};
 use super::metrics::reaches;
 use super::relabel::{Labels, Relabelling, Selector, of_service};
 use super::{Ground, peers};
-use crate::model::name_of;
+use crate::model::{name_of, shown};
 use serde_json::{Value, json};
 
 /// What only one Service may have, or what makes a Service reachable from outside once more.
@@ -133,10 +133,9 @@ pub(super) fn yaml(object: &Value) -> Result<String, String> {
     Ok(text)
 }
 
-/// Writes a comment line; what would end the line is left out.
+/// Writes a comment line, which nothing in the text can end.
 pub(super) fn comment(text: &str) -> String {
-    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
-    format!("# {plain}\n")
+    format!("# {}\n", text.chars().filter_map(shown).collect::<String>())
 }
 
 /// Tells whether an autoscaler scales a Deployment.
@@ -280,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_comment_is_one_line_whatever_it_quotes() {
-        assert_eq!(comment("a\n---\nkind: Secret\u{1b}[2J"), "# a---kind: Secret[2J\n");
+        assert_eq!(comment("a\n---\u{2028}kind: Se\u{202e}cret\u{1b}[2J"), "# a --- kind: Secret?[2J\n");
     }
 
     #[test]

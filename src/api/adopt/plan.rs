@@ -40,7 +40,7 @@ pub(super) fn manifests(ground: &Ground<'_>) -> Result<String, String> {
 /// Writes the ConfigMap with the customers, or with an example.
 pub(super) fn customers(ask: &Adopt) -> Result<String, String> {
     let metadata = json!({ "name": customers_name(ask), "namespace": ask.namespace });
-    let head = format!("# Who the customers are: the values of request header {}.\n", ask.header);
+    let head = comment(&format!("Who the customers are: the values of request header {}.", ask.header));
     let Some(list) = &ask.customers else {
         let object = yaml(&json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata }))?;
         return Ok(format!("{head}{object}{EXAMPLE}"));
