@@ -1,9 +1,11 @@
 //! The command line, as clap reads it. Every verb that acts has a row in the table of actions.
 
 use super::code::EXIT_CODES;
+use super::machine;
 use crate::config::Wanted;
 use crate::model::Span;
 use crate::ui::Kiosk;
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
@@ -400,7 +402,7 @@ fn reason(text: &str) -> Result<String, String> {
 impl Cli {
     /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
     pub fn of_process() -> (Self, Wanted) {
-        let matches = Self::command().get_matches();
+        let matches = Self::command().mut_args(without_empty_variable).get_matches();
         let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         let mut wanted = cli.wanted();
         let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
@@ -425,4 +427,9 @@ impl Cli {
             from_environment: BTreeSet::new(),
         }
     }
+}
+
+/// A variable that is empty stands in for nothing.
+fn without_empty_variable(flag: clap::Arg) -> clap::Arg {
+    if flag.get_env().is_some_and(machine::is_empty) { flag.env(Resettable::Reset) } else { flag }
 }

@@ -4,6 +4,7 @@ use super::code::{Code, Failure};
 use crate::config::{self, Settings, Surroundings};
 use crate::model::Timestamp;
 use crate::runtime::{Between, Clock, Manners};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
@@ -15,14 +16,19 @@ pub(super) fn clock() -> Clock {
     Arc::new(Timestamp::now)
 }
 
-/// Reads an environment variable; one that is not text counts as not set.
+/// Reads an environment variable; one that is empty, or no text, counts as not set.
 pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Tells whether a variable is set to nothing, as a script sets it that has no value.
+pub(super) fn is_empty(name: &OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// Returns `user@host` of the person at the keyboard.
 pub(super) fn person() -> String {
-    let user = variable("USER").or_else(|| variable("LOGNAME")).filter(|user| !user.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME"));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| variable("HOSTNAME"));
     let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
     format!("{}@{}", user.as_deref().unwrap_or("someone"), host.as_deref().unwrap_or("somewhere"))
@@ -48,11 +54,10 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
 
 /// Returns the program that stands between this one and the terminal.
 pub(super) fn between() -> Between {
-    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-    match (is_set("TMUX"), is_set("STY")) {
-        (true, _) => Between::Tmux,
-        (false, true) => Between::Screen,
-        (false, false) => Between::Nothing,
+    match (variable("TMUX"), variable("STY")) {
+        (Some(_), _) => Between::Tmux,
+        (None, Some(_)) => Between::Screen,
+        (None, None) => Between::Nothing,
     }
 }
 
@@ -79,7 +84,7 @@ pub(super) fn manners(settings: &Settings, state: Option<&Path>) -> Manners {
 pub(super) fn surroundings() -> Surroundings {
     Surroundings {
         folder: config::folder(variable("PILOTHOUSE_CONFIG_DIR").as_deref()),
-        no_color: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        no_color: variable("NO_COLOR").is_some(),
         is_utf8: config::is_utf8_locale(variable),
     }
 }

@@ -80,7 +80,7 @@ pub struct Settings {
 
 /// Returns the folder with the configuration: `PILOTHOUSE_CONFIG_DIR`, else the place of this operating system.
 pub fn folder(variable: Option<&str>) -> Option<PathBuf> {
-    match variable.filter(|path| !path.is_empty()) {
+    match variable {
         Some(path) => Some(PathBuf::from(path)),
         None => directories::ProjectDirs::from("", "", "pilothouse").map(|dirs| dirs.config_dir().to_owned()),
     }
@@ -88,7 +88,7 @@ pub fn folder(variable: Option<&str>) -> Option<PathBuf> {
 
 /// Tells whether the first variable that is set among `LC_ALL`, `LC_CTYPE`, `LANG` names UTF-8.
 pub fn is_utf8_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
     let locale = locale.unwrap_or_default().to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }

@@ -102,3 +102,18 @@ fn hold_and_rollback_need_no_reason_and_no_confirmation() {
 fn the_help_names_the_exit_codes() {
     assert!(Cli::command().render_long_help().to_string().contains(EXIT_CODES.lines().last().unwrap()));
 }
+
+#[test]
+fn a_variable_that_is_empty_counts_as_not_set() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("config.toml"), "[ui]\ntime = \"local\"\n").unwrap();
+    let command = Cli::command();
+    let flags: Vec<_> = command.get_arguments().filter_map(|flag| flag.get_env()).collect();
+    assert!(flags.len() > 7, "{flags:?}");
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    program.args(["config", "print"]).env("HOME", place.path()).env("PILOTHOUSE_CONFIG_DIR", place.path());
+    let output = program.envs(flags.iter().map(|name| (name, ""))).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("time = \"local\"") && !text.contains("environment"), "{text}");
+}

@@ -61,7 +61,6 @@ async fn patient(settings: &Settings, session: String) -> Result<Patient, String
 }
 
 fn around(mistakes: Vec<Finding>) -> Around {
-    let is_set = |name: &str| machine::variable(name).is_some_and(|value| !value.is_empty());
     let inside = match machine::between() {
         Between::Tmux => Some("tmux"),
         Between::Screen => Some("screen"),
@@ -73,7 +72,7 @@ fn around(mistakes: Vec<Finding>) -> Around {
         term: machine::variable("TERM"),
         colors: machine::variable("COLORTERM"),
         inside,
-        remote: is_set("SSH_CONNECTION"),
+        remote: machine::variable("SSH_CONNECTION").is_some(),
         size: std::io::stdout().is_terminal().then(|| crossterm::terminal::size().ok()).flatten(),
         is_utf8: surroundings.is_utf8,
         no_color: surroundings.no_color,
