@@ -2,8 +2,9 @@
 
 use super::big;
 use super::chart::Unit;
+use super::no_data;
 use super::num;
-use super::paint::{Row, put, put_both, tint};
+use super::paint::{Piece, Row, put, put_both};
 use super::panel::customers::Worst;
 use super::panel::{drain, errors, events, header, rings};
 use super::scene::Scene;
@@ -37,8 +38,8 @@ impl Kiosk {
 /// Draws the screen.
 pub(super) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, kiosk: Kiosk, turns: u64, worst: &Worst) {
     let area = shifted(scene, area);
-    if is_stale(scene) {
-        return no_data(scene, buf, area);
+    if no_data::is_stale(scene) {
+        return no_data::draw(scene, buf, area);
     }
     let (page, next) = kiosk.page(scene.now_ms, turns);
     let (first, rest) = split(area, 1);
@@ -69,48 +70,9 @@ fn shifted(scene: &Scene, area: Rect) -> Rect {
     Rect { x: area.x + right, y: area.y + down, width: area.width - 1, height: area.height - 1 }
 }
 
-/// Tells whether any number on the screen could be old.
-fn is_stale(scene: &Scene) -> bool {
-    let header = &scene.live.header;
-    !header.stale.is_empty() || header.fresh.iter().any(|row| row.stale && row.age.is_some())
-}
-
-/// Fills the whole screen with the fact that nothing on it would be of now.
-fn no_data(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    let header = &scene.live.header;
-    let ink = &scene.ink;
-    let oldest = header.fresh.iter().filter(|row| row.stale).filter_map(|row| row.age).max();
-    let state = if header.state.is_empty() { "unknown" } else { &header.state };
-    let (room, margin) = (area.width.saturating_sub(4), area.height / 4);
-    let inner = Rect { x: area.x + 2.min(area.width), y: area.y + margin, width: room, height: area.height - margin };
-    let age = oldest.map(|age| format!(" {}", num::timer(Some(age)))).unwrap_or_default();
-    let used = big::write(ink, buf, inner, Role::Bad, &format!("NO DATA{age}"));
-    let mut rows = vec![
-        ink.bold(&format!("last known state {state}, {} {} {}", header.old_version, ink.arrow(), header.new_version)),
-        ink.text(&format!("{}/{}: these numbers would be old, so none are shown", header.cluster, header.namespace)),
-    ];
-    if header.logged_out.is_some() {
-        rows.push(ink.bold(&format!("AUTH EXPIRED since {}", scene.clock.time(header.logged_out))));
-    }
-    let why = header.stale.iter().flat_map(|why| ink.wrap(why, usize::from(room)));
-    rows.extend(why.map(|line| ink.text(&line)));
-    rows.push(ink.text("it goes on trying, for ever"));
-    let (_, below) = split(inner, used + 1);
-    for (y, row) in rows.into_iter().enumerate() {
-        put(buf, below, y as u16, &Row::from(row));
-    }
-    put(buf, area, 0, &Row::from(ink.text(&format!(" {}", scene.clock.time(scene.live.now)))));
-    // The style without its words' own: the whole screen is one band.
-    for y in 0..area.height {
-        tint(buf, area, y, scene.ink.theme.style(Role::Danger));
-    }
-}
-
 fn title(scene: &Scene, buf: &mut Buffer, area: Rect, page: u64, next: Option<u64>) {
     let ink = &scene.ink;
     let header = &scene.live.header;
-    let mut left = vec![header::environment(scene), ink.bold(&format!(" {}/{}  ", header.cluster, header.namespace))];
-    left.extend(header::versions(scene));
     let driver = match &header.driver {
         Some((name, _)) => format!("  driver {name}"),
         None => String::new(),
@@ -119,7 +81,13 @@ fn title(scene: &Scene, buf: &mut Buffer, area: Rect, page: u64, next: Option<u6
     let clock = ink.bold(&scene.clock.time(scene.live.now));
     let pages = ink.role(Role::Dim, &format!("  kiosk {}/{PAGES}{turn} ", page + 1));
     let driver = if area.width >= 100 { driver } else { String::new() };
-    put_both(buf, area, 0, &Row::from(left), &Row::from(vec![ink.text(&driver), ink.text("  "), clock, pages]));
+    let right = Row::from(vec![ink.text(&driver), ink.text("  "), clock, pages]);
+    let (environment, versions) = (header::environment(scene), header::versions(scene));
+    let used = environment.width() + versions.iter().map(Piece::width).sum::<usize>() + right.width() + 3;
+    let place = header::place(scene, usize::from(area.width).saturating_sub(used));
+    let mut left = vec![environment, ink.bold(&format!(" {place}  "))];
+    left.extend(versions);
+    put_both(buf, area, 0, &Row::from(left), &right);
 }
 
 fn foot(scene: &Scene, buf: &mut Buffer, area: Rect) {
@@ -175,7 +143,6 @@ fn cards(scene: &Scene) -> [Card; 4] {
     let step = if waves > 0 { format!("step {wave}/{waves} {}", header.ring) } else { String::new() };
     let share = if exposed.of == 0 { None } else { Some(exposed.customers as f64 / exposed.of as f64) };
     let errors = &scene.view.errors;
-    let over = errors.last.0.zip(errors.limit).is_some_and(|(last, limit)| last > limit);
     let limit = errors.limit.map(|limit| format!("   limit {}", num::percent(Some(limit), num::UNKNOWN)));
     let proof = match left.side {
         None => "no version is being left".to_owned(),
@@ -212,7 +179,11 @@ fn cards(scene: &Scene) -> [Card; 4] {
         Card {
             title: "errors on the new version".to_owned(),
             large: num::percent(errors.last.0, num::NOTHING),
-            role: if over { Role::Bad } else { Role::Ok },
+            role: match errors.last.0 {
+                None => Role::Dim,
+                Some(last) if errors.limit.is_some_and(|limit| last > limit) => Role::Bad,
+                Some(_) => Role::Ok,
+            },
             below: vec![
                 format!("old {}{}", num::percent(errors.last.1, num::NOTHING), limit.unwrap_or_default()),
                 scene

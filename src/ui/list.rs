@@ -99,6 +99,11 @@ impl CustomerList {
         self.is_typing = true;
     }
 
+    /// Keeps what has been typed, as Enter does.
+    pub fn end_typing(&mut self) {
+        self.is_typing = false;
+    }
+
     /// Sets the filter as if it had been typed.
     pub fn narrow(&mut self, text: String) {
         self.input = Input::new(text);

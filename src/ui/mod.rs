@@ -13,6 +13,7 @@ mod filter;
 mod keymap;
 mod kiosk;
 mod list;
+mod no_data;
 mod num;
 mod paint;
 mod panel;

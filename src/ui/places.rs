@@ -4,6 +4,7 @@ use super::chord::Chord;
 use super::export::{self, Export};
 use super::kiosk::{self, Kiosk};
 use super::list::CustomerList;
+use super::no_data::{self, Cover};
 use super::panel::customers::Worst;
 use super::pick::Pick;
 use super::scene::Scene;
@@ -40,6 +41,7 @@ pub(super) struct Places {
     size: (u16, u16),
     closeup: Option<Kept>,
     worst: Worst,
+    cover: Cover,
 }
 
 /// A close look and when it was taken.
@@ -60,8 +62,11 @@ impl Places {
         self.screen == Screen::Preflight
     }
 
-    /// Returns the plan that is marked, while there are several to choose from.
+    /// Returns the plan that is marked, while there are several to choose from and a person sees them.
     pub fn chosen_plan(&self, view: &View) -> Option<String> {
+        if self.cover.is_on() || card::is_all_there_is_room_for(self.size) {
+            return None;
+        }
         let names: Vec<&str> = view.plans.iter().map(|plan| plan.name.as_str()).collect();
         let name = names.get(self.plan.index(&names))?;
         self.is_main().then(|| (*name).to_owned())
@@ -108,6 +113,8 @@ impl Places {
     /// Opens what is selected; tells what is missing for it.
     pub fn open_selected(&mut self, view: &View) -> Result<(), &'static str> {
         match &self.screen {
+            _ if self.cover.is_on() => Err("nothing is opened while there is no data of now"),
+            Screen::Main if !view.plans.is_empty() => Err(card::TO_CHOOSE),
             Screen::Main => match self.focus {
                 Some(panel) if panel != Action::Ring => self.look(panel, view),
                 _ => {
@@ -228,7 +235,7 @@ impl Places {
 
     /// Tells whether a filter or a search is being typed.
     pub fn is_typing(&self) -> bool {
-        self.customers.is_typing() || self.search.is_typing()
+        !self.cover.is_on() && (self.customers.is_typing() || self.search.is_typing())
     }
 
     /// Takes in a key while one of them is typed.
@@ -308,6 +315,15 @@ impl Places {
         self.size = (area.width, area.height);
         self.worst.refresh(scene.now_ms, scene.view);
         self.customers.refresh(scene.now_ms, scene.view);
+        if self.cover.covers(scene) {
+            if self.screen != Screen::Help {
+                // Nobody types what cannot be seen.
+                self.customers.end_typing();
+                self.search.end_typing();
+                return no_data::draw_with_keys(scene, buf, area, said.text);
+            }
+            self.cover.lift();
+        }
         let closeup = self.closeup.take();
         let shown = self.paint(scene, buf, area, said, closeup.as_ref());
         let from = match &self.screen {
@@ -339,7 +355,7 @@ impl Places {
         let typing = self.search.is_typing().then_some((typed.as_str(), self.search.count()));
         let said = Said { typing, ..said };
         let top = self.scroll;
-        if card::is_all_there_is_room_for(area) {
+        if card::is_all_there_is_room_for((area.width, area.height)) {
             card::draw(scene, buf, area, said, !self.is_main());
             return Shown::default();
         }

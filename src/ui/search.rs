@@ -68,6 +68,11 @@ impl Search {
         *self = Self { is_typing: true, ..Self::default() };
     }
 
+    /// Keeps what has been typed, as Enter does.
+    pub fn end_typing(&mut self) {
+        self.is_typing = false;
+    }
+
     /// Takes in a key while it is typed.
     pub fn press(&mut self, chord: Chord, action: Option<Action>) {
         match (chord.code, action) {

@@ -1,6 +1,6 @@
 //! The two top lines: where, who, what, how fresh; and the banner of a stale picture.
 
-use crate::core::{Action, FreshRow, Mode, Tone};
+use crate::core::{Action, FreshRow, Header, Mode, Tone};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, put_both, tint};
 use crate::ui::scene::Scene;
@@ -42,6 +42,27 @@ pub(in crate::ui) fn environment(scene: &Scene) -> Piece {
         "PROD" => scene.ink.role(Role::Danger, &format!(" {word} ")),
         "" => scene.ink.role(Role::Dim, " ? "),
         _ => scene.ink.role(Role::Warn, &format!(" {word} ")),
+    }
+}
+
+/// Names the place in at most so many cells: cluster, namespace, and the plan where it has a name of its own.
+///
+/// Several plans may share a namespace: then the plan is what says which one this is, and the cluster is cut first.
+pub(in crate::ui) fn place(scene: &Scene, room: usize) -> String {
+    let Header { cluster, namespace, plan, .. } = &scene.live.header;
+    let ink = &scene.ink;
+    if cluster.is_empty() && namespace.is_empty() {
+        return ink.fit(num::UNKNOWN, room);
+    }
+    if plan.is_empty() || plan == namespace {
+        return ink.fit(&format!("{cluster}/{namespace}"), room);
+    }
+    let inside = format!("{namespace}/{plan}");
+    let left = room.saturating_sub(ink.clean(&inside).width());
+    match left {
+        0 if ink.clean(&inside).width() > room => ink.fit(plan, room),
+        0..3 => inside,
+        _ => format!("{}/{inside}", ink.fit(cluster, left - 1)),
     }
 }
 
@@ -135,16 +156,14 @@ fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let clock = scene.ink.bold(&scene.clock.time(scene.live.now));
     let fixed = environment(scene).width() + versions.width() + clock.width() + 7;
     let room = width.saturating_sub(fixed);
-    let place = match (header.cluster.is_empty(), header.namespace.is_empty()) {
-        (true, true) => num::UNKNOWN.to_owned(),
-        _ if wide && !header.plan.is_empty() => {
-            format!("{}/{}  plan {}", header.cluster, header.namespace, header.plan)
-        }
-        _ => format!("{}/{}", header.cluster, header.namespace),
-    };
     // Who drives comes before the full name of the place, of which some cells always stay.
     let mode_width = Line::from(mode(scene, usize::MAX)).width();
-    let place = scene.ink.fit(&place, room.saturating_sub(mode_width).max(8));
+    let place_room = room.saturating_sub(mode_width).max(8);
+    let place = if wide && !header.plan.is_empty() {
+        scene.ink.fit(&format!("{}/{}  plan {}", header.cluster, header.namespace, header.plan), place_room)
+    } else {
+        place(scene, place_room)
+    };
     let mode = mode(scene, room.saturating_sub(scene.ink.clean(&place).width()));
 
     let mut left = vec![environment(scene), scene.ink.text(" "), scene.ink.bold(&place), scene.ink.text("  ")];

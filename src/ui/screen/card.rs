@@ -19,10 +19,13 @@ const MIN: (u16, u16) = (60, 16);
 /// Below this even the card does not fit.
 const LEAST: (u16, u16) = (40, 8);
 
-/// Tells whether the terminal is too small for panels and lists.
-pub(in crate::ui) fn is_all_there_is_room_for(area: Rect) -> bool {
-    area.width < MIN.0 || area.height < MIN.1
+/// Tells whether a terminal of this size is too small for panels and lists.
+pub(in crate::ui) fn is_all_there_is_room_for((width, height): (u16, u16)) -> bool {
+    width < MIN.0 || height < MIN.1
 }
+
+/// What a person does who cannot choose a plan on so small a screen.
+pub(in crate::ui) const TO_CHOOSE: &str = "60x16 or --plan NAME to choose";
 
 /// Tells whether there is no release console to show: no plan, or no cluster.
 pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
@@ -42,8 +45,10 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
     let view = scene.view;
     let mut first = vec![header::environment(scene), scene.ink.text(" ")];
     first.extend(header::mode(scene, width.saturating_sub(first.iter().map(Piece::width).sum())));
-    let mut second = vec![scene.ink.text(&format!(" {}/{} ", view.header.cluster, view.header.namespace))];
-    second.extend(header::versions(scene));
+    let versions = header::versions(scene);
+    let place = header::place(scene, width.saturating_sub(versions.iter().map(Piece::width).sum::<usize>() + 2).max(8));
+    let mut second = vec![scene.ink.text(&format!(" {place} "))];
+    second.extend(versions);
     let (wave, waves) = view.header.wave;
     let mut third = header::state(scene, width.saturating_sub(7));
     if view.header.in_phase.is_some() {
@@ -54,7 +59,15 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
     fourth.extend(header::ages(scene, true));
     let mut rows = vec![Row::from(first), Row::from(third), Row::from(second), Row::from(fourth)];
     rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
-    let advice = footer::advice(scene, area.width, if area.height < 12 { 1 } else { 2 });
+    let advice_rows = if area.height < 12 { 1 } else { 2 };
+    // The plans are not listed here, and nothing is chosen unseen.
+    let advice = match view.plans.len() {
+        0 => footer::advice(scene, area.width, advice_rows),
+        count => {
+            let text = scene.ink.fit(&format!(" {count} plans: {TO_CHOOSE}"), width);
+            vec![Row::from(scene.ink.bold(&text))]
+        }
+    };
     let out = footer::way_out(scene, area.width);
     let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2 + usize::from(is_list));
     let shown = view.rings.iter().filter(|ring| ring.is_current || ring.is_next || ring.unlisted);

@@ -1,7 +1,7 @@
 //! Several plans in the namespace: which one is shown is a person's choice.
 
 use super::journeys::Desk;
-use super::views;
+use super::{console, views};
 use crate::core::{Header, PlanRow, View};
 use crate::ui::Ask;
 
@@ -44,4 +44,20 @@ fn enter_opens_no_plan_on_another_screen_and_none_once_one_is_open() {
     desk.press("esc");
     desk.view = views::idle();
     assert!(!desk.press("enter").iter().any(|ask| matches!(ask, Ask::Plan(_))));
+}
+
+#[test]
+fn no_plan_is_chosen_that_nobody_sees() {
+    for size in [(50, 12), (40, 8), (59, 40)] {
+        let mut desk = Desk::of(console(false), several(), size);
+        let shown = desk.draw();
+        assert!(shown.contains("2 plans: 60x16 or --plan NAME to choose"), "{size:?}:\n{shown}");
+        assert_eq!(desk.press("enter"), [], "{size:?}");
+        let shown = desk.draw();
+        assert!(shown.contains("! 60x16 or --plan NAME to choose"), "{size:?}:\n{shown}");
+        assert!(!shown.contains("Enter: "), "{size:?}:\n{shown}");
+        desk.size = (60, 16);
+        desk.draw();
+        assert_eq!(desk.press("enter"), [Ask::Plan("billing".to_owned())]);
+    }
 }

@@ -1,10 +1,15 @@
 //! How screens lead to one another, and what the keys of the wall screen, the frozen picture and the clipboard do.
 
 use super::journeys::{Desk, key_of};
+<<<<<<< HEAD
 use super::{console, look, views};
 use crate::core::{Action, Mode, RunningRow, RunningState};
+=======
+use super::{look, views};
+use crate::core::{FreshRow, Mode, View};
+>>>>>>> cd3eb57 (watch: old data takes over the whole screen, and every size says which plan it shows)
 use crate::model::Side;
-use crate::ui::{Ask, Kiosk, Look, Ui};
+use crate::ui::{Ask, Kiosk, Look, Role, Ui};
 
 const SIZE: (u16, u16) = (120, 40);
 
@@ -232,6 +237,88 @@ fn a_wall_screen_moves_by_a_cell_each_hour_and_is_the_same_picture_within_a_seco
     assert_eq!(desk.draw(), first);
     desk.view.now = desk.view.now.map(|now| now + std::time::Duration::from_secs(3600));
     assert_ne!(desk.draw(), first);
+}
+
+fn old(desk: &mut Desk) {
+    desk.view.header.stale = vec!["HTTPRoute has not been heard of for 47 s".to_owned()];
+    desk.view.header.fresh[0] = FreshRow { source: "kube".to_owned(), age: Some(47), stale: true };
+}
+
+#[test]
+fn old_data_takes_over_every_screen_of_a_console_that_only_looks_and_keys_still_work() {
+    for screen in ["m", "c", "c enter", "i", "d", "g", "6", "a", "p", "D", "z"] {
+        let mut view = views::held();
+        view.header.mode = Mode::Watch;
+        let mut desk = Desk::of(Ui::new(look("dark16", false)), view, SIZE);
+        desk.press(screen);
+        desk.press("/");
+        old(&mut desk);
+        let picture = desk.draw();
+        assert!(picture.contains("last known state HOLD") && picture.contains("HTTPRoute has not been"), "{picture}");
+        assert!(!picture.contains("1.3%") && !picture.contains("globex") && !picture.contains("early"), "{picture}");
+        assert_eq!(desk.press("enter"), []);
+        shows(&mut desk, "nothing is opened while there is no data of now");
+        desk.press(":");
+        shows(&mut desk, "help");
+        desk.press("esc ?");
+        shows(&mut desk, "Show every key and why some are grey.");
+        desk.press("esc");
+        shows(&mut desk, "last known state HOLD");
+        assert_eq!(desk.press("q"), [Ask::Quit]);
+        desk.view = views::held();
+        assert!(!desk.draw().contains("last known state"), "{screen}");
+    }
+}
+
+#[test]
+fn a_console_that_operates_keeps_its_screens_below_the_banner_and_one_that_is_still_reading_too() {
+    let mut desk = desk();
+    old(&mut desk);
+    shows(&mut desk, "Numbers are OLD");
+    let mut view = View::default();
+    view.header.stale = vec!["Lease has not been read yet".to_owned()];
+    let mut opening = Desk::of(Ui::new(look("dark16", false)), view, SIZE);
+    assert!(!opening.draw().contains("last known state"));
+    opening.now_ms += 10_000;
+    shows(&mut opening, "last known state unknown");
+    shows(&mut opening, "Lease has not been read yet");
+}
+
+#[test]
+fn every_size_says_which_plan_of_a_namespace_it_shows() {
+    let mut view = views::held();
+    view.header.mode = Mode::Watch;
+    (view.header.namespace, view.header.plan) = ("shop".to_owned(), "billing".to_owned());
+    for size in [(60, 16), (80, 24), (100, 30), (50, 12), (40, 8)] {
+        let mut desk = Desk::of(Ui::new(look("dark16", false)), view.clone(), size);
+        shows(&mut desk, "billing");
+    }
+    for width in [80, 120, 160] {
+        let kiosk = Some(Kiosk { cycle_ms: 20_000, no_quit: false });
+        let mut desk = Desk::of(Ui::new(Look { kiosk, ..look("dark16", false) }), view.clone(), (width, 40));
+        shows(&mut desk, "shop/billing");
+        old(&mut desk);
+        shows(&mut desk, "shop/billing");
+    }
+    view.header.cluster = "a-cluster-with-a-name-of-very-many-letters".to_owned();
+    let mut desk = Desk::of(Ui::new(look("dark16", false)), view, (80, 24));
+    shows(&mut desk, "shop/billing");
+}
+
+#[test]
+fn an_error_ratio_that_is_not_known_is_not_drawn_as_a_good_one() {
+    let look = Look { kiosk: Some(Kiosk { cycle_ms: 0, no_quit: false }), ..look("dark16", false) };
+    let ok = look.theme.style(Role::Ok).fg;
+    let greens = |known: Option<f64>| {
+        let mut view = views::held();
+        (view.header.mode, view.header.alarm) = (Mode::Watch, None);
+        view.errors.last.0 = known;
+        let buffer = super::frame(&mut Ui::new(look.clone()), &view, (160, 45), 0);
+        let card = (1..10).flat_map(|y| (120..160).map(move |x| (x, y)));
+        card.filter(|place| buffer[*place].fg == ok.unwrap() && buffer[*place].symbol() != " ").count()
+    };
+    assert!(greens(Some(0.001)) > 10);
+    assert_eq!(greens(None), 0);
 }
 
 #[test]
