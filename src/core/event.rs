@@ -7,6 +7,11 @@ use serde_json::Value;
 /// How every message ends that says that our credentials are not accepted; screens tell an expired login by it.
 pub const LOG_IN: &str = "log in again";
 
+/// How long requests that are under way may still take when the console leaves.
+///
+/// With the terminal's patience and the last line, a console whose terminal is gone is gone within two seconds.
+pub const LEAVE: Span = Span::millis(1400);
+
 /// Something that arrived; the only way into the core.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

@@ -72,7 +72,7 @@ pub use closeup::{
 };
 pub use command::{Command, Confirm, Fact, Preview, Tone};
 pub use effect::{Effect, GateQuery, MetricsRequest, OpId, Read, Verb, Write};
-pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LOG_IN, ReadFailure, Skew};
+pub use event::{Change, Event, Found, GateAnswer, Identity, KubeEvent, LEAVE, LOG_IN, ReadFailure, Skew};
 pub use lease::lease_name;
 pub use named::names;
 pub use record::is_chained;

@@ -17,10 +17,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 const TICK: Duration = Duration::from_millis(250);
 /// How many events may wait for the core before their senders wait.
 const INBOX: usize = 1024;
-/// How long requests that are under way may still take when the console leaves.
-///
-/// With the terminal's patience and the last line, a console whose terminal is gone is gone within two seconds.
-const LEAVE: Duration = Duration::from_millis(1400);
 /// How long to wait before asking again who we are.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -170,7 +166,7 @@ impl Engine {
     /// Stops forward work, releases the lease, and gives what is under way a moment to be answered.
     pub async fn leave(&mut self) {
         self.give(Event::Leaving);
-        let end = Instant::now() + LEAVE;
+        let end = Instant::now() + core::LEAVE.0;
         while self.open > 0 {
             match timeout_at(end, self.inbox.recv()).await {
                 Ok(Some(event)) => self.give(event),

@@ -183,7 +183,7 @@ async fn leaving_waits_only_a_moment_for_what_is_under_way() {
     engine.carry_out(write("slow", 1));
     let began = Instant::now();
     engine.leave().await;
-    assert_eq!(began.elapsed(), LEAVE);
+    assert_eq!(began.elapsed(), core::LEAVE.0);
     drop(engine);
     sleep(Duration::from_secs(10)).await;
     assert!(!world.0.read().contains(&"slow 1 answered".to_owned()), "what was given up goes on after the end");

@@ -1,7 +1,7 @@
-//! Leaving while this console drives.
+//! Leaving while this console drives, or while an order of it is under way.
 
 use super::{Guard, Press, Reply, draw_window, text_width};
-use crate::core::Action;
+use crate::core::{Action, LEAVE, Mode, View};
 use crate::ui::paint::Row;
 use crate::ui::scene::Scene;
 use crate::ui::text;
@@ -43,13 +43,14 @@ impl Leaving {
     /// Draws the question.
     pub fn draw(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect) {
         self.guard.in_frame();
-        let header = &scene.view.header;
         let room = text_width(area);
-        let release = if header.release.is_empty() { "The release" } else { header.release.as_str() };
-        let phase = if header.phase.is_empty() { header.state.as_str() } else { header.phase.as_str() };
+        let given = LEAVE.0.as_secs_f64();
+        let lease = if drives(scene.live) { ", the lease is given back" } else { "" };
         let says = [
-            format!("Leave? {release} is in {phase}, and you drive it."),
-            "Nobody moves without a console: no further step is begun, a write that is under way is given 2 s, the lease is given back.".to_owned(),
+            format!("Leave? {}", why(scene.live)),
+            format!(
+                "Nobody moves without a console: no further step is begun, a write that is under way is given {given} s{lease}."
+            ),
             "It goes on from there in any console; hold and rollback work from the command line too.".to_owned(),
         ];
         let mut body = Vec::new();
@@ -69,5 +70,22 @@ impl Leaving {
             Row::from(scene.ink.text(&format!(" {}", text::escape(&scene.key(Action::Back), "stay")))),
         ];
         draw_window(scene, buf, area, Role::Warn, "leave", &body, &tail);
+    }
+}
+
+fn drives(view: &View) -> bool {
+    view.header.mode == Mode::Driving && !view.header.release.is_empty()
+}
+
+/// Says what is asked about: the release that is driven here, else the order that this console has given.
+fn why(view: &View) -> String {
+    let header = &view.header;
+    let phase = if header.phase.is_empty() { header.state.as_str() } else { header.phase.as_str() };
+    if drives(view) {
+        return format!("{} is in {phase}, and you drive it.", header.release);
+    }
+    match &view.running {
+        Some(order) => format!("Your order \"{}\" is still under way: {}.", order.action.spec().title, order.text),
+        None => format!("{} is in {phase}.", if header.release.is_empty() { "The release" } else { &header.release }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{console, frame, rows, views};
 use crate::core::{
-    ACTIONS, Action, Command, Confirm, Fact, Mode, Preview, Role, RunningRow, RunningState, Tone, Verdict, View,
+    ACTIONS, Action, Command, Confirm, Fact, LEAVE, Mode, Preview, Role, RunningRow, RunningState, Tone, Verdict, View,
 };
 use crate::model::Refusal;
 use crate::ui::{Ask, Ui, text};
@@ -325,6 +325,23 @@ fn leaving_while_driving_is_asked_and_ctrl_c_twice_leaves() {
     assert_eq!(desk.press("ctrl-c"), []);
     assert_eq!(desk.press("ctrl-c"), [Ask::Quit]);
     assert_eq!(Desk::new(views::idle()).press("q"), [Ask::Quit]);
+}
+
+#[test]
+fn leaving_says_how_long_a_write_is_given_and_whether_one_drives() {
+    let mut desk = Desk::new(views::baking());
+    desk.press("q");
+    let given = format!("{} s, the lease is given back", LEAVE.0.as_secs_f64());
+    // The sentence is broken over two rows of a window.
+    let shown = desk.draw().replace(['│', '╌'], "").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("you drive it") && shown.contains(&given), "{shown}");
+    let mut standby = views::rolling_back();
+    standby.header.mode = Mode::Standby;
+    let mut desk = Desk::new(standby);
+    desk.press("q");
+    let shown = desk.draw();
+    assert!(shown.contains("Your order \"roll back\" is still under way"), "{shown}");
+    assert!(!shown.contains("you drive it") && !shown.contains("lease is given back"), "{shown}");
 }
 
 #[test]
