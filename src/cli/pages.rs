@@ -27,7 +27,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PILOTHOUSE_CONFIG_DIR", "the folder of config.toml, keymaps and themes, instead of the usual one"),
     ("PILOTHOUSE_STATE_DIR", "the folder of logs and reports, instead of the usual one"),
     ("PILOTHOUSE_LOG", "what is logged, such as pilothouse=debug"),
-    ("NO_COLOR", "draw without colours"),
+    ("NO_COLOR", "draw without colours, unless a theme is chosen"),
 ];
 
 /// Writes a shell's completions.

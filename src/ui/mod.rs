@@ -41,5 +41,5 @@ pub use kiosk::Kiosk;
 pub use privacy::Mask;
 pub use round_trip::RoundTrip;
 pub use safe::Safe;
-pub use theme::{Role, Theme};
+pub use theme::{Palette, Role, Theme};
 pub use title::{Bell, title};

@@ -68,6 +68,31 @@ struct Appearance {
     ascii: String,
 }
 
+/// Which colours a theme uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Palette {
+    /// None.
+    None,
+    /// The sixteen that every terminal knows.
+    Sixteen,
+    /// Those of the table of 256.
+    Indexed,
+    /// Any, by red, green and blue.
+    True,
+}
+
+impl Palette {
+    /// Says it in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "no colour",
+            Self::Sixteen => "16 colours",
+            Self::Indexed => "256 colours",
+            Self::True => "true colour",
+        }
+    }
+}
+
 /// The deepest chain of `inherits`.
 const MAX_DEPTH: usize = 8;
 
@@ -166,6 +191,17 @@ impl Theme {
         let look = &self.looks[role as usize];
         let style = Style::new().add_modifier(look.mods);
         look.fg.map_or(style, |fg| style.fg(fg))
+    }
+
+    /// Returns what a terminal has to know for this theme.
+    pub fn palette(&self) -> Palette {
+        let of = |look: &Appearance| match look.fg {
+            None | Some(Color::Reset) => Palette::None,
+            Some(Color::Rgb(..)) => Palette::True,
+            Some(Color::Indexed(16..)) => Palette::Indexed,
+            Some(_) => Palette::Sixteen,
+        };
+        self.looks.iter().map(of).max().unwrap_or(Palette::None)
     }
 
     /// Returns the style of a box in a role's colour: the colour and weight without reversing the line.

@@ -37,7 +37,8 @@ pub(in crate::cli) async fn run(
 ) -> Result<Report, Failure> {
     let session = machine::session()?;
     let patient = patient(settings, session).await;
-    Ok(examine(&around(mistakes), patient, stop).await)
+    let around = Around { theme: Some(settings.look.theme.clone()), ..around(mistakes) };
+    Ok(examine(&around, patient, stop).await)
 }
 
 async fn patient(settings: &Settings, session: String) -> Result<Patient, String> {
@@ -76,6 +77,7 @@ fn around(mistakes: Vec<Finding>) -> Around {
         size: std::io::stdout().is_terminal().then(|| crossterm::terminal::size().ok()).flatten(),
         is_utf8: surroundings.is_utf8,
         no_color: surroundings.no_color,
+        theme: None,
         config: surroundings.folder,
         has_config,
         mistakes,

@@ -3,6 +3,7 @@
 use super::{Area, Line, State};
 use crate::model::Finding;
 use crate::runtime::Inquiry;
+use crate::ui::{Palette, Theme};
 use std::path::PathBuf;
 
 /// What this machine says of itself.
@@ -22,6 +23,8 @@ pub struct Around {
     pub is_utf8: bool,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
+    /// The theme that holds; `None` when none could be chosen.
+    pub theme: Option<Theme>,
     /// The folder of the configuration.
     pub config: Option<PathBuf>,
     /// Whether there is a `config.toml`.
@@ -77,10 +80,15 @@ fn letters(around: &Around) -> Line {
 }
 
 fn colors(around: &Around) -> Option<Line> {
-    let text = match (&around.colors, around.no_color) {
-        (_, true) => "NO_COLOR is set: the theme is mono, words and glyphs say everything".to_owned(),
-        (Some(colors), _) if !colors.is_empty() => format!("16 colours are used (COLORTERM {colors})"),
-        _ => "16 colours are used".to_owned(),
+    let theme = around.theme.as_ref()?;
+    let (name, palette) = (theme.name(), theme.palette());
+    let used = format!("the theme {name} uses {}", palette.words());
+    let text = match (palette, around.no_color, &around.colors) {
+        (Palette::None, true, _) => format!("NO_COLOR is set: {used}, words and glyphs say everything"),
+        (Palette::None, false, _) => format!("{used}: words and glyphs say everything"),
+        (_, true, _) => format!("NO_COLOR is set, but a theme is chosen: {used}"),
+        (_, false, Some(colors)) => format!("{used} (COLORTERM {colors})"),
+        (_, false, None) => used,
     };
     around.size.map(|_| Line::new(Area::Terminal, "terminal.colours", State::Ok, text))
 }
@@ -168,6 +176,22 @@ mod tests {
         assert_eq!(said(&around)[0].0, State::Note);
         around.size = None;
         assert_eq!(said(&around)[0].1, "there is no terminal here: verbs work, the console needs one");
+    }
+
+    #[test]
+    fn the_colours_are_those_of_the_theme_also_where_it_wins_over_no_color() {
+        let text = |theme: &str, no_color: bool| {
+            let theme = Theme::builtin(theme).ok();
+            let around = Around { theme, no_color, size: Some((80, 24)), ..Around::default() };
+            colors(&around).unwrap().text
+        };
+        assert_eq!(text("dark16", false), "the theme dark16 uses 16 colours");
+        assert_eq!(text("truecolor-dark", false), "the theme truecolor-dark uses true colour");
+        assert_eq!(
+            text("mono", true),
+            "NO_COLOR is set: the theme mono uses no colour, words and glyphs say everything"
+        );
+        assert_eq!(text("light16", true), "NO_COLOR is set, but a theme is chosen: the theme light16 uses 16 colours");
     }
 
     #[test]
