@@ -14,7 +14,6 @@ pub mod core;
 
 pub mod cluster;
 pub mod metrics;
-pub mod record;
 pub mod sim;
 pub mod ui;
 

@@ -11,7 +11,7 @@ const LAYERS: &[&[&[&str]]] = &[
     &[&["api"]],
     &[&["routing"], &["gate"]],
     &[&["core"]],
-    &[&["ui"], &["cluster", "metrics", "record"], &["sim"]],
+    &[&["ui"], &["cluster", "metrics"], &["sim"]],
     &[&["runtime"], &["telemetry"], &["config"]],
     &[&["cli"]],
 ];
