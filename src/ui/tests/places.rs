@@ -1,13 +1,8 @@
 //! How screens lead to one another, and what the keys of the wall screen, the frozen picture and the clipboard do.
 
 use super::journeys::{Desk, key_of};
-<<<<<<< HEAD
 use super::{console, look, views};
-use crate::core::{Action, Mode, RunningRow, RunningState};
-=======
-use super::{look, views};
-use crate::core::{FreshRow, Mode, View};
->>>>>>> cd3eb57 (watch: old data takes over the whole screen, and every size says which plan it shows)
+use crate::core::{Action, FreshRow, Mode, RunningRow, RunningState, View};
 use crate::model::Side;
 use crate::ui::{Ask, Kiosk, Look, Role, Ui};
 
