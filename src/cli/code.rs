@@ -1,6 +1,6 @@
 //! Exit codes: what a script learns without reading a word.
 
-use crate::core::{Verdict, View};
+use crate::core::{Header, Verdict, View};
 use crate::model::Level;
 use std::fmt;
 
@@ -68,13 +68,15 @@ impl fmt::Display for Failure {
 
 /// Returns the code of a state that was looked at; the gravest that applies.
 pub fn of_state(view: &View, is_complete: bool) -> Code {
+    // A cluster that never answered leaves nothing complete and nothing fresh: that it is away says more.
+    if view.header.state == Header::NO_CLUSTER {
+        return Code::Unreachable;
+    }
     if !is_complete || !view.header.stale.is_empty() {
         return Code::Unknown;
     }
-    match view.header.state.as_str() {
-        "NO CLUSTER" => return Code::Unreachable,
-        "NO PLAN" => return Code::Configuration,
-        _ => {}
+    if view.header.state == "NO PLAN" {
+        return Code::Configuration;
     }
     let is_wrong = |check: &str| check.starts_with("plan.") || check.starts_with("customers.");
     let mut refused = view.preflight.findings.iter().filter(|finding| finding.level == Level::Refuse);
@@ -93,7 +95,7 @@ pub fn of_state(view: &View, is_complete: bool) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::{GateRow, Header};
+    use crate::core::GateRow;
 
     fn view(state: &str, gates: &[Verdict]) -> View {
         View {
@@ -128,6 +130,15 @@ mod tests {
         let mut stale = view("BAKING", &[Verdict::Pass]);
         stale.header.stale.push("kube 31 s".into());
         assert_eq!(of_state(&stale, true), Code::Unknown);
+        stale.header.state = Header::CONNECTING.into();
+        assert_eq!(of_state(&stale, false), Code::Unknown, "it answers, and does not let itself be read");
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_answer_is_told_from_one_that_cannot_be_read_as_a_whole() {
+        let mut away = view(Header::NO_CLUSTER, &[]);
+        away.header.stale.push("Release has not been read yet".into());
+        assert_eq!(of_state(&away, false), Code::Unreachable);
     }
 
     #[test]

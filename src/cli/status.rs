@@ -32,6 +32,7 @@ fn head(view: &View) -> Vec<String> {
     lines.push(join(&[&labelled("state", &header.state), &header.why, &step, &since, &versions]));
     let driver = match &header.driver {
         Some((name, age)) => format!("driven by {name}, {age}s ago"),
+        None if !header.is_read() => "who drives is not known".to_owned(),
         None => "nobody drives".to_owned(),
     };
     let ages: Vec<String> = header
@@ -42,9 +43,9 @@ fn head(view: &View) -> Vec<String> {
     lines.push(join(&[&driver, &labelled("data", &ages.join(" "))]));
     lines.extend(header.stale.iter().map(|why| format!("OLD: {why}")));
     let exposed = &view.exposed;
-    if exposed.of > 0 {
+    if let Some(of) = exposed.of.filter(|of| *of > 0) {
         let rate = exposed.rps.map_or("? req/s".to_owned(), |rps| format!("{rps:.0} req/s"));
-        lines.push(format!("on the new version: {} of {} customers, {rate}", exposed.customers, exposed.of));
+        lines.push(format!("on the new version: {} of {of} customers, {rate}", or_mark(exposed.customers)));
     }
     lines
 }
@@ -59,7 +60,7 @@ fn rings(view: &View) -> Vec<String> {
 }
 
 fn ring(row: &RingRow) -> String {
-    let now = row.now.map_or("?".to_owned(), |now| now.to_string());
+    let now = or_mark(row.now);
     let (want, of) =
         if row.unlisted { (String::new(), String::new()) } else { (row.want.to_string(), row.of.to_string()) };
     format!("{:<16}{want:>6}{now:>6}{of:>6}  {:<8}{}", row.name, row.state, row.verdict.word())
@@ -114,6 +115,10 @@ fn or_unknown(text: &str) -> &str {
     if text.is_empty() { "?" } else { text }
 }
 
+fn or_mark(number: Option<usize>) -> String {
+    number.map_or("?".to_owned(), |n| n.to_string())
+}
+
 fn join(parts: &[&str]) -> String {
     parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("   ")
 }
@@ -145,7 +150,7 @@ mod tests {
                 in_phase: Some(72),
                 ..Header::default()
             },
-            exposed: Exposure { customers: 9, of: 60, ..Exposure::default() },
+            exposed: Exposure { customers: Some(9), of: Some(60), ..Exposure::default() },
             rings: vec![RingRow { name: "early".into(), want: 6, of: 12, ..RingRow::default() }],
             advice: Advice { text: "move wave 3".into(), action: Some(crate::core::Action::Next), tone: None },
             ..View::default()

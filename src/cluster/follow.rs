@@ -342,7 +342,7 @@ impl Follower {
 
     async fn failed(&self, fault: &Fault) -> Result<(), Gone> {
         tracing::warn!(kind = self.spec.kind.name(), why = fault.why, "a source cannot be read");
-        self.tell(Change::Failed(fault.why.clone())).await
+        self.tell(Change::Failed { why: fault.why.clone(), answered: fault.status.is_some() }).await
     }
 
     async fn tell(&self, change: Change) -> Result<(), Gone> {

@@ -168,7 +168,9 @@ mod tests {
                     Change::Upsert(object) => format!("upsert {} {}", name_of(&object), object["spec"]["kept"]["x"]),
                     Change::Deleted(object) => format!("deleted {}", name_of(&object)),
                     Change::Alive => "alive".to_owned(),
-                    Change::Failed(why) => format!("failed {why}"),
+                    Change::Failed { why, answered } => {
+                        format!("failed{} {why}", if answered { "" } else { " (no answer)" })
+                    }
                 },
                 Event::ServerTime(skew) => {
                     let ahead = skew.server.as_millisecond() - skew.local.as_millisecond();

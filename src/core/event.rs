@@ -89,8 +89,13 @@ pub enum Change {
     Deleted(Value),
     /// Nothing changed, but the source is alive.
     Alive,
-    /// The source cannot be read; why.
-    Failed(String),
+    /// The source cannot be read.
+    Failed {
+        /// Why.
+        why: String,
+        /// Whether the API server said so itself; `false` = no answer came.
+        answered: bool,
+    },
 }
 
 /// What a quorum read found.

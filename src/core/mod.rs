@@ -58,6 +58,8 @@ mod tests_protocol;
 #[cfg(test)]
 mod tests_settle;
 #[cfg(test)]
+mod tests_shown;
+#[cfg(test)]
 mod tests_verify;
 #[cfg(test)]
 mod tests_walk;

@@ -174,7 +174,7 @@ pub struct Header {
     pub driver: Option<(String, u64)>,
     /// Seconds of our own lease, while driving.
     pub lease: Option<u64>,
-    /// The state word: a phase's, `HOLD`, `BLOCKED`, `IDLE`, `NO PLAN`, `STALE`.
+    /// The state word: a phase's, `HOLD`, `BLOCKED`, `IDLE`, `NO PLAN`, [`Header::CONNECTING`], [`Header::NO_CLUSTER`].
     pub state: String,
     /// Why it is so, a few words; empty when the word says it all.
     pub why: String,
@@ -198,6 +198,18 @@ pub struct Header {
     pub alarm: Option<super::Tone>,
 }
 
+impl Header {
+    /// The state word until plans and releases have been read.
+    pub const CONNECTING: &'static str = "CONNECTING";
+    /// The state word while an API server that never answered is waited for.
+    pub const NO_CLUSTER: &'static str = "NO CLUSTER";
+
+    /// Tells whether plans and releases have been read: before, nobody knows whether a release is under way.
+    pub fn is_read(&self) -> bool {
+        !matches!(self.state.as_str(), "" | Self::CONNECTING | Self::NO_CLUSTER)
+    }
+}
+
 /// The age of one source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FreshRow {
@@ -212,10 +224,10 @@ pub struct FreshRow {
 /// How much is on the new version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Exposure {
-    /// Listed customers routed to the new version.
-    pub customers: usize,
-    /// Listed customers.
-    pub of: usize,
+    /// Listed customers routed to the new version; `None` = unknown.
+    pub customers: Option<usize>,
+    /// Listed customers; `None` = unknown.
+    pub of: Option<usize>,
     /// Requests per second on the new version; `None` = unknown.
     pub rps: Option<f64>,
     /// Their share of all requests, as a fraction; `None` = unknown.

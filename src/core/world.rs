@@ -21,6 +21,8 @@ pub struct World {
     objects: BTreeMap<ResourceKind, BTreeMap<String, Value>>,
     pods: Pods,
     sources: BTreeMap<ResourceKind, SourceState>,
+    /// Whether the API server has ever answered, if only with a refusal.
+    has_answered: bool,
     customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
     revisions: BTreeMap<ResourceKind, u64>,
@@ -87,7 +89,8 @@ impl World {
         let kind = event.kind;
         let source = self.sources.entry(kind).or_default();
         match &event.change {
-            Change::Failed(why) => {
+            Change::Failed { why, answered } => {
+                self.has_answered |= *answered;
                 source.failed = Some(why.clone());
                 source.failed_since.get_or_insert(now);
                 return;
@@ -95,6 +98,7 @@ impl World {
             Change::Reset(_) | Change::ResetPods(_) => source.listed = true,
             Change::Alive | Change::Upsert(_) | Change::Deleted(_) => {}
         }
+        self.has_answered = true;
         source.alive = Some(now);
         (source.failed, source.failed_since) = (None, None);
         match &event.change {
@@ -102,7 +106,7 @@ impl World {
             Change::ResetPods(pods) => self.reset_pods(pods.clone()),
             Change::Upsert(object) => self.upsert(kind, object),
             Change::Deleted(object) => self.remove(kind, name_of(object)),
-            Change::Alive | Change::Failed(_) => {}
+            Change::Alive | Change::Failed { .. } => {}
         }
     }
 
@@ -220,6 +224,11 @@ impl World {
     /// Returns the state of a source.
     pub fn source(&self, kind: ResourceKind) -> SourceState {
         self.sources.get(&kind).cloned().unwrap_or_default()
+    }
+
+    /// Tells whether the API server has ever answered, if only with a refusal.
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
     }
 
     /// Returns the names of all plans.

@@ -138,10 +138,10 @@ struct Card {
 
 fn cards(scene: &Scene) -> [Card; 4] {
     let (header, exposed, left) = (&scene.live.header, &scene.view.exposed, &scene.view.drain);
-    let state = if header.state.is_empty() { "CONNECTING".to_owned() } else { header.state.clone() };
+    let state = header.state.clone();
     let (wave, waves) = header.wave;
     let step = if waves > 0 { format!("step {wave}/{waves} {}", header.ring) } else { String::new() };
-    let share = if exposed.of == 0 { None } else { Some(exposed.customers as f64 / exposed.of as f64) };
+    let share = exposed.customers.zip(exposed.of.filter(|of| *of > 0)).map(|(new, of)| new as f64 / of as f64);
     let errors = &scene.view.errors;
     let limit = errors.limit.map(|limit| format!("   limit {}", num::percent(Some(limit), num::UNKNOWN)));
     let proof = match left.side {
@@ -163,7 +163,7 @@ fn cards(scene: &Scene) -> [Card; 4] {
             large: num::percent(share, num::UNKNOWN),
             role: Role::New,
             below: vec![
-                format!("{} of {}", exposed.customers, exposed.of),
+                format!("{} of {}", num::number(exposed.customers), num::number(exposed.of)),
                 format!("{} req/s ({})", num::rate(exposed.rps), num::percent(exposed.share, num::UNKNOWN)),
             ],
         },
@@ -229,7 +229,7 @@ fn bar(scene: &Scene, ring: &RingRow, width: usize) -> Row {
     let of = if ring.unlisted { 1 } else { ring.of };
     let count = match (ring.unlisted, ring.now) {
         (true, _) => String::new(),
-        (false, now) => format!("{}/{}", now.map_or(num::UNKNOWN.to_owned(), |n| n.to_string()), ring.of),
+        (false, now) => format!("{}/{}", num::number(now), ring.of),
     };
     let room = width.saturating_sub(2 + 13 + 6 + 9 + 12);
     let full = ring.now.map_or(0, |now| room * now.min(of) / of.max(1));

@@ -56,13 +56,18 @@ pub(super) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let header = &scene.live.header;
     let ink = &scene.ink;
     let oldest = header.fresh.iter().filter(|row| row.stale).filter_map(|row| row.age).max();
-    let state = if header.state.is_empty() { "unknown" } else { &header.state };
+    let known = match header.is_read() {
+        true => {
+            format!("last known state {}, {} {} {}", header.state, header.old_version, ink.arrow(), header.new_version)
+        }
+        false => format!("{}: nothing has been read yet", header.state),
+    };
     let (room, margin) = (area.width.saturating_sub(4), area.height / 4);
     let inner = Rect { x: area.x + 2.min(area.width), y: area.y + margin, width: room, height: area.height - margin };
     let age = oldest.map(|age| format!(" {}", num::timer(Some(age)))).unwrap_or_default();
     let used = big::write(ink, buf, inner, Role::Bad, &format!("NO DATA{age}"));
     let mut rows = vec![
-        ink.bold(&format!("last known state {state}, {} {} {}", header.old_version, ink.arrow(), header.new_version)),
+        ink.bold(&known),
         ink.text(&format!("{}: these numbers would be old, so none are shown", header::place(scene, usize::MAX))),
     ];
     if header.logged_out.is_some() {

@@ -16,6 +16,11 @@ pub(super) fn count(value: Option<u64>) -> String {
     }
 }
 
+/// Writes how many there are of a set: `23`.
+pub(super) fn number(value: Option<usize>) -> String {
+    value.map_or(UNKNOWN.to_owned(), |n| n.to_string())
+}
+
 /// Writes a rate: `0.4`, `41`, `1.2k`; a rate that is not 0 is never written as 0.
 pub(super) fn rate(value: Option<f64>) -> String {
     match value.filter(|v| v.is_finite()) {

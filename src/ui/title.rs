@@ -40,11 +40,10 @@ impl Bell {
 /// Says where the release stands, such as `[HOLD!] trackx early 25%`; a customer is never named.
 pub fn title(view: &View) -> Safe {
     let header = &view.header;
-    let word = match alarm(view) {
+    let word = match alarm(view).filter(|_| header.is_read()) {
         Some(Alarm::Stale) => "STALE!".to_owned(),
         Some(Alarm::Hold) => format!("{}!", header.state),
         Some(Alarm::Fail) => "FAIL!".to_owned(),
-        None if header.state.is_empty() => "CONNECTING".to_owned(),
         None => header.state.clone(),
     };
     let of = if header.plan.is_empty() { "pilothouse" } else { &header.plan };
@@ -67,6 +66,7 @@ fn alarm(view: &View) -> Option<Alarm> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Header;
     use crate::ui::tests::views;
 
     #[test]
@@ -75,7 +75,8 @@ mod tests {
         assert_eq!(title(&view).as_str(), "[HOLD!] trackx early 50%");
         view.header.stale = vec!["silent".into()];
         assert!(title(&view).as_str().starts_with("[STALE!] trackx early"));
-        assert_eq!(title(&View::default()).as_str(), "[CONNECTING] pilothouse");
+        view.header.state = Header::CONNECTING.into();
+        assert_eq!(title(&view).as_str(), "[CONNECTING] trackx early 50%", "nothing that was read has become old");
         view.header.plan = "\x1b]0;x\x07\u{202e}".into();
         assert!(!title(&view).as_str().chars().any(|c| c.is_control() || c == '\u{202e}'));
     }

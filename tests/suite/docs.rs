@@ -298,3 +298,22 @@ fn a_theme_is_checked_before_it_is_used_and_every_one_of_the_program_passes() {
     let (_, errors, code) = run(&["theme", "show", "tritn"], &[], None);
     assert!(code == 3 && errors.contains("did you mean tritan?"), "{errors}");
 }
+
+#[test]
+fn status_of_an_api_server_that_does_not_answer_says_so_with_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("config");
+    // Nobody listens on a port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let written = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: away\n\
+         clusters: [{{ name: away, cluster: {{ server: 'http://127.0.0.1:{port}' }} }}]\n\
+         contexts: [{{ name: away, context: {{ cluster: away, user: nobody }} }}]\n\
+         users: [{{ name: nobody, user: {{}} }}]\n"
+    );
+    fs::write(&kubeconfig, written).unwrap();
+    let (said, why, code) = run(&["status", "-n", "shop", "--kubeconfig", kubeconfig.to_str().unwrap()], &[], None);
+    assert_eq!(code, 15, "{said}{why}");
+    assert!(said.contains("state NO CLUSTER") && said.contains("who drives is not known"), "{said}");
+    assert!(!said.contains("nobody drives") && !said.contains("customers"), "{said}");
+}

@@ -8,8 +8,11 @@ use crate::core::{CustomerRow, RingRow, State, Verdict, guard};
 use crate::model::{Approval, CustomerId, Phase, Side, Slot, Timestamp, UNLISTED};
 use std::collections::BTreeMap;
 
-/// Returns a row per ring, the unlisted last.
+/// Returns a row per ring, the unlisted last; none while it is not known who is in which ring.
 pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
+    if !is_known(state) {
+        return Vec::new();
+    }
     let scope = state.scope();
     let verdict = worst(state, now);
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
@@ -23,8 +26,16 @@ pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
     rows
 }
 
-/// Returns a row per listed customer, in ring order.
+/// Counts those that live routes send to a slot; `None` while that is not known of everybody.
+pub fn count_on(slot: Slot, mut placed: impl Iterator<Item = Option<Slot>>) -> Option<usize> {
+    placed.try_fold(0, |sum, at| Some(sum + usize::from(at? == slot)))
+}
+
+/// Returns a row per listed customer, in ring order; none while it is not known who is in which ring.
 pub fn customers(state: &State) -> Vec<CustomerRow> {
+    if !is_known(state) {
+        return Vec::new();
+    }
     let scope = state.scope();
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
     let waves = state.roster.rings.iter().flat_map(|ring| ring.waves.iter().map(move |wave| (&ring.name, wave)));
@@ -49,6 +60,11 @@ pub fn customers(state: &State) -> Vec<CustomerRow> {
             }
         })
         .collect()
+}
+
+/// Tells whether it is known who is in which ring: a release under way has frozen that, a plan alone says who would be.
+fn is_known(state: &State) -> bool {
+    state.plan.is_some() && super::head::is_read(state)
 }
 
 fn ring_row(
@@ -76,10 +92,7 @@ fn ring_row(
         return row;
     };
     let new = scope.slot(Side::New);
-    row.now = members
-        .iter()
-        .map(|c| state.placed.customers.get(c).copied().flatten())
-        .try_fold(0, |sum, slot| Some(sum + usize::from(slot? == new)));
+    row.now = count_on(new, members.iter().map(|c| state.placed.customers.get(c).copied().flatten()));
     row.errors_new = state.evidence.error_ratio(new, who);
     row.errors_old = state.evidence.error_ratio(new.other(), who);
     let status = scope.status();

@@ -3,7 +3,10 @@
 use crate::core::scope::Scope;
 use crate::core::world::ReleaseRead;
 use crate::core::{FreshRow, Header, Mode, State, Tone, Verdict, guard};
-use crate::model::{Phase, Slot, Timestamp};
+use crate::model::{Phase, ResourceKind, Slot, Timestamp};
+
+/// What has to be read before anything can be said about a release.
+const NEEDED: [ResourceKind; 2] = [ResourceKind::RolloutPlan, ResourceKind::Release];
 
 /// Computes the header.
 pub fn header(state: &State, now: Timestamp) -> Header {
@@ -29,17 +32,36 @@ pub fn header(state: &State, now: Timestamp) -> Header {
         .map(|at| state.server_now(at));
     match state.scope() {
         Some(scope) => under_way(state, now, &scope, &mut header),
+        None if !is_read(state) => unread(state, &mut header),
+        None if state.plan.is_none() => without_plan(state, &mut header),
         None => idle(state, &mut header),
     }
-    if state.world.source(crate::model::ResourceKind::RolloutPlan).listed && state.plan.is_none() {
-        header.state = "NO PLAN".into();
-        let finding = match state.plan_findings.first() {
-            Some(finding) if state.plan_name().is_some() => finding.clone(),
-            _ => crate::core::preflight::no_plan(state),
-        };
-        header.why = finding.text;
-    }
     header
+}
+
+/// Tells whether plans and releases have been read: before, nobody knows whether a release is under way.
+pub fn is_read(state: &State) -> bool {
+    NEEDED.into_iter().all(|kind| state.world.source(kind).listed)
+}
+
+fn unread(state: &State, header: &mut Header) {
+    let missing = NEEDED.map(|kind| state.world.source(kind)).into_iter().filter(|source| !source.listed);
+    let failed = missing.filter_map(|source| source.failed).next();
+    let word = match &failed {
+        Some(_) if !state.world.has_answered() => Header::NO_CLUSTER,
+        _ => Header::CONNECTING,
+    };
+    word.clone_into(&mut header.state);
+    header.why = failed.unwrap_or_default();
+}
+
+fn without_plan(state: &State, header: &mut Header) {
+    header.state = "NO PLAN".into();
+    let finding = match state.plan_findings.first() {
+        Some(finding) if state.plan_name().is_some() => finding.clone(),
+        _ => crate::core::preflight::no_plan(state),
+    };
+    header.why = finding.text;
 }
 
 fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Header) {
@@ -59,7 +81,8 @@ fn under_way(state: &State, now: Timestamp, scope: &Scope<'_>, header: &mut Head
         (Mode::Driving, _) | (_, None) => None,
         (_, Some(driver)) => {
             let live = state.lease.foreign_holder(state, now);
-            live.or_else(|| Some((format!("{} (gone)", driver.who), header.in_phase.unwrap_or(0))))
+            let word = if state.world.source(ResourceKind::Lease).listed { "gone" } else { "Lease not read" };
+            live.or_else(|| Some((format!("{} ({word})", driver.who), header.in_phase.unwrap_or(0))))
         }
     };
     status.phase.word().clone_into(&mut header.state);
@@ -90,7 +113,7 @@ fn idle(state: &State, header: &mut Header) {
     let Some(plan) = &state.plan else { return };
     let active = state
         .world
-        .get(crate::model::ResourceKind::HTTPRoute, &plan.component.route)
+        .get(ResourceKind::HTTPRoute, &plan.component.route)
         .and_then(|base| crate::routing::active_slot(base, &plan.component).ok());
     let version =
         |slot: Slot| state.world.deployment(&plan.component, slot).and_then(|d| d.running().map(str::to_owned));

@@ -61,9 +61,14 @@ pub fn customers(count: usize) -> String {
 }
 
 fn exposure(state: &State) -> Exposure {
-    let of = state.placed.customers.len();
-    // Without a release nobody is on a new version: that is known, not missing.
-    let Some(scope) = state.scope() else { return Exposure { customers: 0, of, rps: Some(0.0), share: Some(0.0) } };
+    let of = Some(state.placed.customers.len());
+    let Some(scope) = state.scope() else {
+        if state.plan.is_none() || !head::is_read(state) {
+            return Exposure::default();
+        }
+        // Without a release nobody is on a new version: that is known, not missing.
+        return Exposure { customers: Some(0), of, rps: Some(0.0), share: Some(0.0) };
+    };
     let (old, new) = (scope.slot(Side::Old), scope.slot(Side::New));
     let rps = state.evidence.rate(new, Who::Everybody).or_else(|| {
         // No pod of the new slot has been sampled: nothing can go there while no rule names it with a weight.
@@ -71,7 +76,7 @@ fn exposure(state: &State) -> Exposure {
     });
     let all = state.evidence.rate(old, Who::Everybody).zip(rps).map(|(old, new)| old + new);
     Exposure {
-        customers: on_new(&scope, state),
+        customers: board::count_on(new, state.placed.customers.values().copied()),
         of,
         rps,
         share: rps.zip(all).and_then(|(new, all)| (all > 0.0).then(|| new / all)),

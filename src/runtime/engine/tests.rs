@@ -235,6 +235,6 @@ fn samples_and_signs_of_life_are_no_reason_for_a_picture_and_changes_are() {
     assert!(!is_news(&Event::Gates { at: now, answers: Vec::new() }));
     assert!(!is_news(&kube(core::Change::Alive)));
     assert!(is_news(&kube(core::Change::Reset(Vec::new()))));
-    assert!(is_news(&kube(core::Change::Failed("gone".to_owned()))));
+    assert!(is_news(&kube(core::Change::Failed { why: "gone".to_owned(), answered: false })));
     assert!(is_news(&Event::Wrote { id: OpId(1), outcome: Outcome::Unknown("lost".to_owned()) }));
 }

@@ -107,7 +107,9 @@ fn numbers(scene: &Scene, is_roomy: bool) -> Vec<Piece> {
 fn headline(scene: &Scene) -> Piece {
     let DrainRow { side, in_use, proven, headline, .. } = &scene.view.drain;
     if side.is_none() {
-        return scene.ink.role(Role::Dim, " no version is being left");
+        let known = scene.view.header.is_read();
+        let text = if known { " no version is being left" } else { " whether a version is being left is not known" };
+        return scene.ink.role(Role::Dim, text);
     }
     if *in_use {
         return scene.ink.role(Role::Dim, &format!(" {headline}"));

@@ -69,7 +69,7 @@ pub(in crate::ui) fn place(scene: &Scene, room: usize) -> String {
 /// Returns the state word with its reason.
 pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
     let header = &scene.live.header;
-    let word = if header.state.is_empty() { "CONNECTING" } else { &header.state };
+    let word = header.state.as_str();
     let phase = &header.phase;
     let beside = if phase.is_empty() || phase == word { String::new() } else { format!(" ({phase})") };
     let badge = format!(" {word} ");
@@ -90,10 +90,10 @@ pub(in crate::ui) fn state_role(scene: &Scene, word: &str) -> Role {
         _ => {}
     }
     match word {
-        "HOLD" | "BLOCKED" | "STALE" | "NO CLUSTER" | "NO PLAN" => Role::Danger,
+        "HOLD" | "BLOCKED" | Header::NO_CLUSTER | "NO PLAN" => Role::Danger,
         "ROLLING BACK" | "VERIFYING BACK" | "DRAINING NEW" | "RETIRING NEW" => Role::Warn,
         "DONE" | "ROLLED BACK" | "PROMOTED" | "READY" => Role::Ok,
-        "IDLE" | "PROPOSED" | "CONNECTING" => Role::Focus,
+        "IDLE" | "PROPOSED" | Header::CONNECTING => Role::Focus,
         _ => Role::New,
     }
 }
@@ -122,6 +122,7 @@ pub(in crate::ui) fn mode(scene: &Scene, width: usize) -> Vec<Piece> {
     let beside = match (header.mode, &header.driver) {
         (Mode::Driving, _) => format!(" you {}", header.lease.map_or(num::UNKNOWN.to_owned(), num::age)),
         (_, Some((name, seen))) => format!(" driver {name} {}", num::age(*seen)),
+        (_, None) if !header.is_read() => format!(" driver {}", num::UNKNOWN),
         (_, None) => " nobody drives".to_owned(),
     };
     let word = match header.mode {

@@ -14,7 +14,7 @@ const WIDE: u16 = 150;
 
 /// Returns the rows the panel would like to have on a large screen: with the bar below the rows.
 pub(in crate::ui) fn full_height(scene: &Scene, width: u16) -> u16 {
-    height(scene) + u16::from(width >= WIDE && scene.view.exposed.of > 0)
+    height(scene) + u16::from(width >= WIDE && scene.view.exposed.of.is_some_and(|of| of > 0))
 }
 
 /// Returns the rows the panel would like to have.
@@ -56,12 +56,15 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: O
 fn distribution(scene: &Scene, width: usize) -> Row {
     let ink = &scene.ink;
     let exposed = &scene.view.exposed;
-    let (old, new) = (exposed.of.saturating_sub(exposed.customers), exposed.customers);
+    let (Some(of), Some(new)) = (exposed.of, exposed.customers) else {
+        return Row::from(ink.role(Role::Dim, "  customers   where some of them are is not known"));
+    };
+    let old = of.saturating_sub(new);
     let ends = [format!("  customers   old {old:>4} "), format!(" {new} new")];
     let room = width.saturating_sub(ends.iter().map(String::len).sum::<usize>() + 3);
     // Nobody who is there may look as if he were not.
     let most = room.saturating_sub(usize::from(old > 0));
-    let cells = (room * new / exposed.of.max(1)).max(usize::from(new > 0)).min(most);
+    let cells = (room * new / of.max(1)).max(usize::from(new > 0)).min(most);
     let (full, half) = if ink.ascii { ("#", "=") } else { ("█", "█") };
     Row::from(vec![
         ink.role(Role::Dim, &ends[0]),
@@ -76,8 +79,8 @@ pub(in crate::ui) fn exposed(scene: &Scene) -> String {
     let e = &scene.view.exposed;
     format!(
         "on new: {} of {} customers, {} req/s ({})",
-        e.customers,
-        e.of,
+        num::number(e.customers),
+        num::number(e.of),
         num::rate(e.rps),
         num::percent(e.share, num::UNKNOWN)
     )
@@ -225,9 +228,7 @@ fn line(scene: &Scene, row: &RingRow, columns: &[Column], width: u16, is_picked:
             Column::Want => ink.text(&right(&want)),
             Column::Now => ink.maybe(differs.then_some(Role::Warn), &right(&now)),
             Column::Customers if row.unlisted => ink.text(&right(num::NOTHING)),
-            Column::Customers => {
-                ink.text(&right(&format!("{}/{}", row.now.map_or(num::UNKNOWN.to_owned(), |n| n.to_string()), row.of)))
-            }
+            Column::Customers => ink.text(&right(&format!("{}/{}", num::number(row.now), row.of))),
             Column::Waves => ink.text(&right(&format!("{}/{}", row.waves.0, row.waves.1))),
             Column::Rate => ink.text(&right(&num::rate(row.rps))),
             Column::Left => left_open(scene, row, width),

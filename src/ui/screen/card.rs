@@ -1,7 +1,7 @@
 //! Cards of text: where the terminal is too small for panels, and where there is nothing to show yet.
 
 use super::frame::{Message, Said};
-use crate::core::Action;
+use crate::core::{Action, Header};
 use crate::model::Level;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, role_of};
@@ -27,9 +27,11 @@ pub(in crate::ui) fn is_all_there_is_room_for((width, height): (u16, u16)) -> bo
 /// What a person does who cannot choose a plan on so small a screen.
 pub(in crate::ui) const TO_CHOOSE: &str = "60x16 or --plan NAME to choose";
 
-/// Tells whether there is no release console to show: no plan, or no cluster.
+/// Tells whether there is no release console to show: no plan, no cluster, or one that does not let itself be read.
 pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
-    matches!(scene.view.header.state.as_str(), "NO PLAN" | "NO CLUSTER") && scene.view.rings.is_empty()
+    let header = &scene.view.header;
+    let is_refused = header.state == Header::CONNECTING && !header.why.is_empty();
+    (is_refused || matches!(header.state.as_str(), "NO PLAN" | Header::NO_CLUSTER)) && scene.view.rings.is_empty()
 }
 
 /// Draws what must never be hidden, as text; `is_list` where a list is open that has no room.

@@ -54,8 +54,8 @@ pub(in crate::ui) fn draw(
     let title = vec![scene.ink.text(&format!(
         "customers {} of {}   on new {}   filter: {filter}",
         rows.len(),
-        scene.view.customers.len(),
-        scene.view.exposed.customers
+        num::number(scene.view.exposed.of.map(|_| scene.view.customers.len())),
+        num::number(scene.view.exposed.customers)
     ))];
     let note = format!("sort {}  {}", list.sort().label(scene.ink.ascii), footer::position(at, rows.len()));
     let inner = scene.ink.frame(buf, body, title, vec![scene.ink.role(Role::Dim, &note)]);

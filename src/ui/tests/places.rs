@@ -2,7 +2,7 @@
 
 use super::journeys::{Desk, key_of};
 use super::{console, look, views};
-use crate::core::{Action, FreshRow, Mode, RunningRow, RunningState, View};
+use crate::core::{Action, FreshRow, Header, Mode, RunningRow, RunningState, View};
 use crate::model::Side;
 use crate::ui::{Ask, Kiosk, Look, Role, Ui};
 
@@ -96,7 +96,7 @@ fn a_frozen_view_says_so_refuses_forward_acts_and_keeps_the_way_back() {
     let mut desk = desk();
     desk.press("z");
     desk.now_ms += 12_000;
-    desk.view.exposed.customers = 1;
+    desk.view.exposed.customers = Some(1);
     desk.view.header.state = "ROLLING BACK".to_owned();
     shows(&mut desk, "VIEW FROZEN 00:12");
     shows(&mut desk, "on new: 23 of 60");
@@ -332,4 +332,26 @@ fn privacy_hides_every_name_on_every_screen() {
             "{keys}:\n{screen}"
         );
     }
+}
+
+#[test]
+fn nothing_that_was_not_read_is_shown_as_none() {
+    let mut desk = desk();
+    desk.view = View::default();
+    desk.view.header.state = Header::CONNECTING.to_owned();
+    shows(&mut desk, "CONNECTING");
+    shows(&mut desk, "on new: ? of ? customers, ? req/s (?)");
+    shows(&mut desk, "driver ?");
+    shows(&mut desk, "no ring is known yet");
+    shows(&mut desk, "whether a version is being left is not known");
+    desk.view.header.state = Header::NO_CLUSTER.to_owned();
+    desk.view.header.why = "the API server cannot be reached: connection refused".to_owned();
+    shows(&mut desk, "the API server cannot be reached: connection refused");
+    shows(&mut desk, "To see it work without a cluster");
+    let kiosk = Some(Kiosk { cycle_ms: 0, no_quit: false });
+    let mut view = View::default();
+    view.header.state = Header::CONNECTING.to_owned();
+    view.header.stale = vec!["Release has not been read yet".to_owned()];
+    let mut wall = Desk::of(Ui::new(Look { kiosk, ..look("dark16", false) }), view, SIZE);
+    shows(&mut wall, "CONNECTING: nothing has been read yet");
 }

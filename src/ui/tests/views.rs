@@ -39,7 +39,7 @@ pub fn idle() -> View {
         ring: String::new(),
         ..view.header
     };
-    view.exposed = Exposure { customers: 0, of: 60, rps: Some(0.0), share: Some(0.0) };
+    view.exposed = Exposure { customers: Some(0), of: Some(60), rps: Some(0.0), share: Some(0.0) };
     for ring in &mut view.rings {
         *ring = RingRow {
             want: 0,
@@ -87,7 +87,7 @@ pub fn shifting() -> View {
         seen: None,
         ..view.rings[2].clone()
     };
-    view.exposed = Exposure { customers: 18, of: 60, rps: Some(48.2), share: Some(0.24) };
+    view.exposed = Exposure { customers: Some(18), of: Some(60), rps: Some(48.2), share: Some(0.24) };
     view.drain.inflight = Some(311);
     view.running = Some(RunningRow {
         number: 3,
@@ -180,7 +180,7 @@ pub fn draining() -> View {
             ..ring.clone()
         };
     }
-    view.exposed = Exposure { customers: 60, of: 60, rps: Some(201.4), share: Some(1.0) };
+    view.exposed = Exposure { customers: Some(60), of: Some(60), rps: Some(201.4), share: Some(1.0) };
     view.errors.old = view.errors.old.iter().enumerate().map(|(i, v)| if i > 40 { None } else { *v }).collect();
     view.errors.last.1 = None;
     view.drain = DrainRow {
@@ -240,7 +240,7 @@ pub fn rolling_back() -> View {
     view.rings[3].needs_approval = false;
     view.rings[0].now = Some(0);
     view.rings[1].now = None;
-    view.exposed = Exposure { customers: 20, of: 60, rps: Some(31.0), share: None };
+    view.exposed = Exposure { customers: Some(20), of: Some(60), rps: Some(31.0), share: None };
     view.drain.side = Some(Side::New);
     view.drain.version = "4.12.0".to_owned();
     view.drain.inflight = None;
@@ -327,7 +327,7 @@ fn base() -> View {
             fresh: vec![fresh("kube", 1), fresh("metrics", 4), fresh("lease", 2)],
             ..Header::default()
         },
-        exposed: Exposure { customers: 23, of: 60, rps: Some(65.3), share: Some(0.32) },
+        exposed: Exposure { customers: Some(23), of: Some(60), rps: Some(65.3), share: Some(0.32) },
         rings: rings(),
         drain: DrainRow {
             side: Some(Side::Old),

@@ -91,7 +91,8 @@ fn a_budget_is_judged_by_what_evictions_do_to_two_slots() {
 #[test]
 fn what_may_not_be_read_is_said_to_be_unchecked() {
     let kind = ResourceKind::HorizontalPodAutoscaler;
-    let failed = Event::Kube(KubeEvent { kind, change: Change::Failed("no right to list".into()) });
+    let failed =
+        Event::Kube(KubeEvent { kind, change: Change::Failed { why: "no right to list".into(), answered: true } });
     assert_eq!(
         told("hpa.unchecked", failed),
         [

@@ -33,7 +33,10 @@ fn what_cannot_be_read_is_not_said_to_be_missing() {
     bed.run();
     let kind = ResourceKind::Service;
     bed.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Reset(Vec::new()) }));
-    bed.tell(desk, Event::Kube(KubeEvent { kind, change: Change::Failed("403 Forbidden".into()) }));
+    bed.tell(
+        desk,
+        Event::Kube(KubeEvent { kind, change: Change::Failed { why: "403 Forbidden".into(), answered: true } }),
+    );
     let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
     let found: Vec<String> = found.iter().filter(|f| f.check.starts_with("slot.")).map(ToString::to_string).collect();
     assert_eq!(

@@ -1,0 +1,82 @@
+//! What is shown is known: nothing that was not read looks like a zero, a word or a name.
+
+use super::testbed::Bed;
+use super::tests::baking;
+use super::{Change, Event, Exposure, Header, KubeEvent, Setup, State, View};
+use crate::model::ResourceKind;
+
+/// A console that has opened and has heard nothing yet.
+fn opened() -> State {
+    State::new(Setup { namespace: "shop".into(), cluster: "test".into(), ..Setup::default() })
+}
+
+/// Tells a console all objects of these kinds.
+fn list(bed: &Bed, state: &mut State, kinds: &[ResourceKind]) {
+    for kind in kinds {
+        let objects = bed.objects.iter().filter(|(target, _)| target.kind == *kind).map(|(_, o)| o.clone()).collect();
+        super::update(state, bed.now, Event::Kube(KubeEvent { kind: *kind, change: Change::Reset(objects) }));
+    }
+}
+
+fn fail(bed: &Bed, state: &mut State, kind: ResourceKind, why: &str, answered: bool) {
+    let change = Change::Failed { why: why.into(), answered };
+    super::update(state, bed.now, Event::Kube(KubeEvent { kind, change }));
+}
+
+fn says_nothing(view: &View, state: &str) {
+    assert_eq!(view.header.state, state);
+    assert!(!view.header.is_read());
+    assert_eq!((&view.exposed, view.rings.len(), view.customers.len()), (&Exposure::default(), 0, 0));
+    assert_eq!((view.exposed.customers, view.exposed.rps, view.drain.inflight), (None, None, None));
+}
+
+#[test]
+fn before_plans_and_releases_are_read_nobody_is_on_any_version() {
+    let (bed, _) = baking();
+    let mut state = opened();
+    let view = |state: &State| super::view(state, bed.now);
+    says_nothing(&view(&state), Header::CONNECTING);
+    let rest: Vec<ResourceKind> = ResourceKind::ALL.into_iter().filter(|kind| *kind != ResourceKind::Release).collect();
+    list(&bed, &mut state, &rest);
+    says_nothing(&view(&state), Header::CONNECTING);
+    fail(&bed, &mut state, ResourceKind::Release, "may not read releases", true);
+    says_nothing(&view(&state), Header::CONNECTING);
+    assert_eq!(view(&state).header.why, "may not read releases");
+    list(&bed, &mut state, &[ResourceKind::Release]);
+    let read = view(&state);
+    assert_eq!((read.header.state.as_str(), read.header.is_read()), ("BAKING", true));
+    assert_eq!((read.exposed.customers, read.exposed.of, read.rings.len()), (Some(1), Some(3), 3));
+}
+
+#[test]
+fn an_api_server_that_never_answered_is_no_cluster_and_one_that_refuses_is_there() {
+    let bed = Bed::new();
+    let mut state = opened();
+    fail(&bed, &mut state, ResourceKind::RolloutPlan, "connection refused", false);
+    let view = super::view(&state, bed.now);
+    says_nothing(&view, Header::NO_CLUSTER);
+    assert_eq!(view.header.why, "connection refused");
+    fail(&bed, &mut state, ResourceKind::Pod, "may not read pods", true);
+    says_nothing(&super::view(&state, bed.now), Header::CONNECTING);
+}
+
+#[test]
+fn a_customer_whose_routes_are_not_read_is_not_counted_as_old() {
+    let (bed, _) = baking();
+    let mut state = opened();
+    list(&bed, &mut state, &[ResourceKind::RolloutPlan, ResourceKind::Release]);
+    let view = super::view(&state, bed.now);
+    assert_eq!((view.exposed.customers, view.exposed.of), (None, Some(3)));
+    assert!(view.rings.iter().all(|ring| ring.now.is_none()), "{:?}", view.rings);
+}
+
+#[test]
+fn a_driver_whose_lease_was_not_read_is_not_called_gone() {
+    let (bed, _) = baking();
+    let mut state = opened();
+    list(&bed, &mut state, &[ResourceKind::RolloutPlan, ResourceKind::Release]);
+    let driver = |state: &State| super::view(state, bed.now).header.driver.map(|(name, _)| name).unwrap();
+    assert!(driver(&state).ends_with(" (Lease not read)"), "{}", driver(&state));
+    list(&bed, &mut state, &[ResourceKind::Lease]);
+    assert!(!driver(&state).contains('('), "{}", driver(&state));
+}
