@@ -411,7 +411,10 @@ pub struct OutcomeRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub rolled_back_at: Option<Timestamp>,
-    /// The customers a forced drain cut.
+    /// The customers that are known to have had open work when their drain was forced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forced_on: Vec<CustomerId>,
+    /// Whether a forced drain may have cut others, because it was not known whose all of the open work was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced_unknown: bool,
 }

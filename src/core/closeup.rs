@@ -225,8 +225,8 @@ pub struct PastRow {
     pub of: Option<usize>,
     /// Pods that ended with work in flight.
     pub cut: u32,
-    /// The customers a forced drain cut.
-    pub forced_on: usize,
+    /// The customers a forced drain cut; `None` = at least one whose work was open is not known.
+    pub forced_on: Option<usize>,
     /// The commit, where one was given.
     pub commit: String,
 }

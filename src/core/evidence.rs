@@ -306,20 +306,21 @@ impl Evidence {
         (!found.is_empty()).then(|| to_count(found.iter().sum()))
     }
 
-    /// Returns the open work on a slot by customer, only those that have some.
-    pub fn survivors(&self, slot: Slot) -> BTreeMap<CustomerId, u64> {
+    /// Returns the open work on a slot by customer, only those that have some; `None` while it is not known whose it is.
+    pub fn survivors(&self, slot: Slot) -> Option<BTreeMap<CustomerId, u64>> {
         let mut sums: BTreeMap<CustomerId, f64> = BTreeMap::new();
-        let Some(newest) = self.newest(slot) else { return BTreeMap::new() };
+        // The gauge exists only while above zero: that nothing came is no zero where the question was not answered.
+        let newest = self.newest(slot).filter(|_| self.coverage.is_whole(Family::InFlightByCustomer))?;
         for pod in self.fresh(slot, newest) {
             let Some(at) = pod.scrapes.back() else { continue };
             for (customer, (seen, value)) in &pod.by_customer {
-                // The gauge exists only while above zero: one that was not in the last scrape is over.
+                // One that was not in the last scrape is over.
                 if seen >= at && *value > 0.0 {
                     *sums.entry(customer.clone()).or_default() += value;
                 }
             }
         }
-        sums.into_iter().map(|(customer, sum)| (customer, to_count(sum))).collect()
+        Some(sums.into_iter().map(|(customer, sum)| (customer, to_count(sum))).collect())
     }
 
     /// Returns the age of a slot's oldest open transaction in seconds, as of its last sample.

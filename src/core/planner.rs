@@ -7,10 +7,10 @@ use super::proof::{Verified, moved_by, routes_accepted, seconds_between, verifie
 use super::record::{HoldTest, fence_key};
 use super::scope::Scope;
 use super::state::{Goal, Mandate};
-use super::task::{Order, live_undo};
+use super::task::{Forced, Order, live_undo};
 use super::{State, guard};
 use crate::api::{Act, BlockedKind};
-use crate::model::{CustomerId, Direction, Phase, Refusal, Side, Span, Timestamp};
+use crate::model::{Direction, Phase, Refusal, Side, Span, Timestamp};
 use crate::routing::{Acceptance, Undo};
 
 /// What comes next.
@@ -346,9 +346,9 @@ impl Planner<'_> {
         (at < ready).then(|| Next::Wait(vec![format!("settling for {} s more", seconds_between(at, ready))]))
     }
 
-    fn order_forced(&self, evidence: String, forced_on: Vec<CustomerId>) -> Next {
+    fn order_forced(&self, evidence: String, forced: Forced) -> Next {
         match self.order(Act::Retire, 0, evidence) {
-            Next::Do(Step::Intent(order)) => Next::Do(Step::Intent(Box::new(Order { forced_on, ..*order }))),
+            Next::Do(Step::Intent(order)) => Next::Do(Step::Intent(Box::new(Order { forced: Some(forced), ..*order }))),
             other => other,
         }
     }
@@ -368,7 +368,7 @@ impl Planner<'_> {
             by: self.mandate.by.clone(),
             reason: self.mandate.reason.clone(),
             evidence,
-            forced_on: Vec::new(),
+            forced: None,
         })))
     }
 

@@ -224,7 +224,7 @@ impl<'a> Draft<'a> {
         let open = self.state.evidence.inflight(slot);
         let count = open.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
         self.fact("cuts", format!("{count} open transactions on the {side} version"), Tone::Bad);
-        let survivors = self.state.evidence.survivors(slot);
+        let survivors = self.state.evidence.survivors(slot).unwrap_or_default();
         let names: Vec<String> = survivors.iter().take(NAMED).map(|(c, n)| format!("{c} ({n})")).collect();
         let more = survivors.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more customers") } else { String::new() };

@@ -1,9 +1,10 @@
 //! What is shown is known: nothing that was not read looks like a zero, a word or a name.
 
 use super::testbed::Bed;
-use super::tests::baking;
-use super::{Change, Event, Exposure, Header, KubeEvent, Setup, State, View};
-use crate::model::ResourceKind;
+use super::tests::{baking, promoted};
+use super::{Change, Closeup, Command, Event, Exposure, Header, KubeEvent, Setup, State, Subject, View};
+use crate::model::{Family, ResourceKind, Slot};
+use serde_json::json;
 
 /// A console that has opened and has heard nothing yet.
 fn opened() -> State {
@@ -79,4 +80,45 @@ fn a_driver_whose_lease_was_not_read_is_not_called_gone() {
     assert!(driver(&state).ends_with(" (Lease not read)"), "{}", driver(&state));
     list(&bed, &mut state, &[ResourceKind::Lease]);
     assert!(!driver(&state).contains('('), "{}", driver(&state));
+}
+
+#[test]
+fn open_work_is_nobodys_zero_while_it_is_not_known_whose_it_is() {
+    let (mut bed, desk) = baking();
+    bed.open.insert(Slot::A, 137.0);
+    bed.open_of = Some("acme");
+    bed.pass(2);
+    let open = |bed: &Bed| -> Vec<Option<u64>> {
+        let view = bed.view(desk);
+        let subject = Subject::Customer("acme".into());
+        let closeup = super::closeup(&bed.desks[desk].state, bed.now, &subject);
+        let Some(Closeup::Customer(closeup)) = closeup else { panic!("{closeup:?}") };
+        let rings = view.rings.iter().map(|ring| ring.inflight_left);
+        rings.chain(view.customers.iter().map(|row| row.inflight_left)).chain([closeup.open.0]).collect()
+    };
+    assert_eq!(open(&bed), [137, 0, 0, 137, 0, 0, 137].map(Some));
+    bed.ill.unanswered.insert(Family::InFlightByCustomer);
+    bed.pass(2);
+    assert_eq!(bed.view(desk).drain.inflight, Some(137));
+    assert_eq!(open(&bed), [None; 7]);
+}
+
+#[test]
+fn a_forced_drain_that_does_not_know_whom_it_cuts_says_so_in_the_record() {
+    let (mut bed, desk) = promoted();
+    bed.open.insert(Slot::A, 137.0);
+    bed.open_of = Some("acme");
+    bed.ill.unanswered.insert(Family::InFlightByCustomer);
+    bed.pass(2);
+    bed.order(desk, Command::Finish);
+    bed.pass(3);
+    bed.order(desk, Command::Force { reason: "agreed".into() });
+    bed.until(desk, "Done");
+    let status = &bed.release()["status"];
+    assert!(status["journal"].to_string().contains("agreed; open: 137, whose is not known"), "{status}");
+    assert_eq!((&status["outcome"]["forcedOn"], &status["outcome"]["forcedUnknown"]), (&json!(null), &json!(true)));
+    let Some(Closeup::Releases(past)) = super::closeup(&bed.desks[desk].state, bed.now, &Subject::Releases) else {
+        panic!("no releases")
+    };
+    assert_eq!(past.rows[0].forced_on, None);
 }

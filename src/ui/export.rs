@@ -143,7 +143,7 @@ fn past(row: &PastRow) -> Vec<String> {
         row.moved.to_string(),
         number(row.of),
         row.cut.to_string(),
-        row.forced_on.to_string(),
+        number(row.forced_on),
         text(&row.commit),
     ]
 }
@@ -324,8 +324,14 @@ mod tests {
 
     #[test]
     fn releases_are_a_table_and_json_with_the_figures() {
-        let rows =
-            vec![PastRow { name: "r".into(), version: "4.12.0".into(), of: Some(60), moved: 3, ..PastRow::default() }];
+        let rows = vec![PastRow {
+            name: "r".into(),
+            version: "4.12.0".into(),
+            of: Some(60),
+            moved: 3,
+            forced_on: Some(0),
+            ..PastRow::default()
+        }];
         let export = releases(&view(), &Releases { rows, ..Releases::default() });
         assert_eq!(export.files[0].1.lines().nth(1), Some("r,4.12.0,,,,,3,60,0,0,"));
         let value: serde_json::Value = serde_json::from_str(&export.files[1].1).unwrap();

@@ -66,6 +66,12 @@ impl Coverage {
         self.families.get(&family)
     }
 
+    /// Tells whether the last round has a complete answer about a family; that there is no such series is one.
+    pub fn is_whole(&self, family: Family) -> bool {
+        let reading = self.families.get(&family).map(|seen| &seen.reading);
+        matches!(reading, Some(Reading::Value(()) | Reading::NoTraffic | Reading::NoData))
+    }
+
     /// Returns every family that was asked.
     pub fn families(&self) -> impl Iterator<Item = (Family, &FamilySeen)> {
         self.families.iter().map(|(family, seen)| (*family, seen))

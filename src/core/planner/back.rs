@@ -4,7 +4,7 @@ use super::{Next, Planner, START_PATIENCE, Step};
 use crate::api::Act;
 use crate::core::guard;
 use crate::core::proof::{Proof, Verified, drain_proof, moved_back, seconds_between, verified};
-use crate::core::task::everything_is_old;
+use crate::core::task::{Forced, everything_is_old};
 use crate::model::{Phase, Refusal, Side};
 use crate::routing::Undo;
 
@@ -123,15 +123,8 @@ impl Planner<'_> {
 
     fn retire(&self, side: Side) -> Next {
         if let Some(reason) = &self.mandate.force {
-            let survivors = self.state.evidence.survivors(self.scope.slot(side));
-            let named: Vec<String> = survivors.iter().map(|(customer, open)| format!("{customer} {open}")).collect();
-            let open = match (named.is_empty(), self.state.evidence.inflight(self.scope.slot(side))) {
-                (false, _) => named.join(", "),
-                (true, Some(open)) => format!("{open}, whose is not known"),
-                (true, None) => "not known".to_owned(),
-            };
-            let evidence = format!("forced without a drain proof: {reason}; open: {open}");
-            return self.order_forced(evidence, survivors.into_keys().collect());
+            let (open, forced) = self.forced(side);
+            return self.order_forced(format!("forced without a drain proof: {reason}; open: {open}"), forced);
         }
         let at = self.state.server_now(self.now);
         match drain_proof(&self.scope, &self.state.evidence, at, side) {
@@ -139,6 +132,25 @@ impl Planner<'_> {
             Proof::Proven => self.order(Act::Retire, 0, "drain proven".into()),
             Proof::NeverRouted => self.order(Act::Retire, 0, "never routed".into()),
         }
+    }
+
+    /// Says what a retire without a drain proof cuts, and whose it is; what nobody names is not nobody's.
+    fn forced(&self, side: Side) -> (String, Forced) {
+        let slot = self.scope.slot(side);
+        let total = self.state.evidence.inflight(slot);
+        let survivors = self.state.evidence.survivors(slot).unwrap_or_default();
+        let names: Vec<String> = survivors.iter().map(|(customer, open)| format!("{customer} {open}")).collect();
+        let names = names.join(", ");
+        let unnamed = total.map(|total| total.saturating_sub(survivors.values().sum()));
+        let open = match (unnamed, names.is_empty()) {
+            (Some(0), true) => "nothing".to_owned(),
+            (Some(0), false) => names,
+            (Some(rest), true) => format!("{rest}, whose is not known"),
+            (Some(rest), false) => format!("{names}, and {rest}, whose is not known"),
+            (None, true) => "not known".to_owned(),
+            (None, false) => format!("{names}, and what else is not known"),
+        };
+        (open, Forced { is_all: unnamed == Some(0), on: survivors.into_keys().collect() })
     }
 
     fn clean(&self) -> Next {

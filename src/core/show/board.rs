@@ -195,12 +195,10 @@ fn worst(state: &State, now: Timestamp) -> Verdict {
     verdicts.max_by_key(rank).unwrap_or(Verdict::Pass)
 }
 
-/// Returns open work by customer on the slot that is being left; `None` = unknown or nothing is left.
+/// Returns open work by customer on the slot that is being left; `None` = not known whose it is, or nothing is left.
 fn left_work(state: &State, scope: &Scope<'_>) -> Option<BTreeMap<CustomerId, u64>> {
     let side = super::panels::left_side(scope)?;
-    let slot = scope.slot(side);
-    state.evidence.newest(slot)?;
-    Some(state.evidence.survivors(slot))
+    state.evidence.survivors(scope.slot(side))
 }
 
 fn seen(state: &State, scope: &Scope<'_>, wave: u32, customer: &CustomerId) -> Option<bool> {

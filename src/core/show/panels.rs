@@ -53,7 +53,7 @@ pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let pods = deployment.as_ref().map(|d| (d.ready, d.replicas));
     let ended = deployment.as_ref().is_some_and(|d| d.replicas == 0)
         && scope.world.pods(scope.component(), slot).all(|p| p.terminated);
-    let survivors = state.evidence.survivors(slot);
+    let survivors = state.evidence.survivors(slot).unwrap_or_default();
     let mut by_count: Vec<(String, u64)> = survivors.into_iter().map(|(c, n)| (c.to_string(), n)).collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     by_count.truncate(SURVIVORS);

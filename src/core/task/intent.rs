@@ -39,8 +39,17 @@ pub struct Order {
     pub reason: String,
     /// What was known when it was decided.
     pub evidence: String,
-    /// The customers with open work whom a retire without a drain proof cuts.
-    pub forced_on: Vec<CustomerId>,
+    /// Whom a retire without a drain proof cuts; `None` = it has its proof.
+    pub forced: Option<Forced>,
+}
+
+/// Whom a retire without a drain proof cuts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forced {
+    /// The customers that are known to have open work.
+    pub on: Vec<CustomerId>,
+    /// Whether all that is open is known to be theirs.
+    pub is_all: bool,
 }
 
 /// An intent under way.
@@ -247,8 +256,10 @@ impl IntentTask {
             uid: p.record.uid.clone(),
         }));
         announce(&scope, &mut status, &intent, &self.plan.routes, at);
-        if !self.order.forced_on.is_empty() {
-            status.outcome.get_or_insert_default().forced_on.clone_from(&self.order.forced_on);
+        if let Some(forced) = &self.order.forced {
+            let outcome = status.outcome.get_or_insert_default();
+            outcome.forced_on.clone_from(&forced.on);
+            outcome.forced_unknown = !forced.is_all;
         }
         write_down(
             &mut status,

@@ -17,7 +17,7 @@ pub use cleanup::CleanupTask;
 pub use close::{everything_is_old, wave_is_at};
 pub use compose::live_undo;
 pub use hold::HoldTask;
-pub use intent::{IntentTask, Order};
+pub use intent::{Forced, IntentTask, Order};
 pub use overflow::{JOURNAL, OverflowTask};
 pub use resume::ResumeTask;
 pub use settle::{Known, SettleTask};

@@ -144,6 +144,9 @@ impl Bed {
         if self.ill.partial {
             families.insert(Family::Finished, Reading::Partial("a store is down".into()));
         }
+        for family in &self.ill.unanswered {
+            families.insert(*family, Reading::Error("timed out".into()));
+        }
         Batch { at: self.now, families }
     }
 

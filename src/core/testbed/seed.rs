@@ -1,7 +1,7 @@
 //! What the small cluster begins with.
 
 use crate::core::{Answer, GatewaySurvey, PolicySurvey, Survey, SurveyRequest};
-use crate::model::{Component, ResourceKind, Slot, SlotPair, Timestamp};
+use crate::model::{Component, Family, ResourceKind, Slot, SlotPair, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -124,6 +124,8 @@ pub struct Ill {
     pub no_up: bool,
     /// This pod is no target of the metrics source.
     pub unscraped: Option<&'static str>,
+    /// The metrics source does not answer these questions.
+    pub unanswered: BTreeSet<Family>,
     /// The metrics source answers in part.
     pub partial: bool,
     /// Nobody sends anything.

@@ -204,12 +204,16 @@ fn line(scene: &Scene, row: &PastRow, width: u16) -> Row {
     // Where there is little room: the month and the day.
     let started = if w.started < day.len() { day.get(5..10).unwrap_or(num::NOTHING) } else { &day };
     let mark = if row.is_active { ink.glyph(Role::Focus) } else { " " };
-    let cut = row.cut + row.forced_on as u32;
+    let (cut, is_cut) = match row.forced_on {
+        Some(forced) => (format!("{}", row.cut + forced as u32), row.cut > 0 || forced > 0),
+        // Whom a forced drain has cut is not known.
+        None => (format!("{}+{}", row.cut, num::UNKNOWN), true),
+    };
     let pieces: Vec<Piece> = vec![
         ink.text(&format!("{mark} {} {} ", ink.left(&row.name, w.name), ink.left(&row.version, w.version))),
         ink.role(role, &ink.left(&row.state, 14)),
         ink.text(&format!(" {} {} {} ", ink.left(started, w.started), ink.right(&took, 7), ink.right(&moved, 8))),
-        ink.maybe((cut > 0).then_some(Role::Bad), &ink.right(&cut.to_string(), 4)),
+        ink.maybe(is_cut.then_some(Role::Bad), &ink.right(&cut, 4)),
         ink.text(&format!(" {}", ink.left(&row.by, w.by))),
     ];
     Row::from(pieces)

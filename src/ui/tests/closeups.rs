@@ -150,7 +150,7 @@ fn releases() -> Releases {
         moved: if from.is_some() { 23 } else { 0 },
         of: from.map(|_| 60),
         cut: u32::from(state == "ROLLED BACK"),
-        forced_on: 0,
+        forced_on: Some(0),
         commit: "1b3c7f2".to_owned(),
     };
     Releases {

@@ -19,8 +19,7 @@ pub(super) fn look(state: &State, now: Timestamp, id: &str) -> Option<CustomerCl
     let scope = state.scope();
     let open = |side: Side| {
         let slot = super::slots(state).map(|(old, new)| if side == Side::Old { old } else { new })?;
-        state.evidence.newest(slot)?;
-        Some(state.evidence.survivors(slot).get(&id).copied().unwrap_or(0))
+        Some(state.evidence.survivors(slot)?.get(&id).copied().unwrap_or(0))
     };
     Some(CustomerCloseup {
         tier: listed.as_ref().map(|customer| customer.tier.clone()).unwrap_or_default(),

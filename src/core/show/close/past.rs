@@ -33,7 +33,7 @@ fn row(release: &ReleaseRead, is_active: bool) -> PastRow {
         moved: outcome.customers_moved,
         of: status.frozen.as_ref().map(listed),
         cut: outcome.cut,
-        forced_on: outcome.forced_on.len(),
+        forced_on: (!outcome.forced_unknown).then_some(outcome.forced_on.len()),
         commit: release.spec.commit.as_ref().map(|commit| commit.sha.clone()).unwrap_or_default(),
     }
 }
