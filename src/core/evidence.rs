@@ -4,6 +4,8 @@ mod counted;
 mod coverage;
 mod curves;
 mod kin;
+#[cfg(test)]
+mod tests;
 
 pub use counted::Counted;
 pub use coverage::{Coverage, FamilySeen};
@@ -27,6 +29,8 @@ pub struct Evidence {
     p99: BTreeMap<Slot, f64>,
     /// The oldest sample of the first round: what was first seen later was born later.
     since: Option<i64>,
+    /// The newest sample of all, in milliseconds of the source's time, and when it came, on the console's clock.
+    heard: Option<(i64, Timestamp)>,
     /// Why the last round has no complete answer.
     trouble: Option<String>,
     interval: Option<Span>,
@@ -116,12 +120,24 @@ impl Evidence {
             }
         }
         self.interval = interval.or_else(|| self.median_spacing());
-        let horizon = batch.at.as_millisecond() - HORIZON;
+        self.forget(batch.at);
+        self.plot();
+    }
+
+    /// Forgets what is too old, by the source's own time: its newest sample, and what has passed here since that came.
+    ///
+    /// The console's clock alone would forget everything at once where it is minutes ahead of the source's.
+    fn forget(&mut self, now: Timestamp) {
+        let newest = self.pods.values().filter_map(|pod| pod.scrapes.back().copied()).max();
+        if let Some(newest) = newest.filter(|newest| self.heard.is_none_or(|(last, _)| *newest > last)) {
+            self.heard = Some((newest, now));
+        }
+        let passed = |since: Timestamp| (now.as_millisecond() - since.as_millisecond()).max(0);
+        let horizon = self.heard.map_or(i64::MIN, |(newest, since)| newest + passed(since) - HORIZON);
         for pod in self.pods.values_mut() {
             pod.forget(horizon);
         }
         self.pods.retain(|_, pod| pod.scrapes.back().is_some_and(|at| *at > horizon));
-        self.plot();
     }
 
     fn take_family(&mut self, family: Family, series: &[RawSeries]) {
