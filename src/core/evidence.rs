@@ -4,6 +4,7 @@ mod counted;
 mod coverage;
 mod curves;
 mod kin;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,8 @@ pub struct Evidence {
     since: Option<i64>,
     /// The newest sample of all, in milliseconds of the source's time, and when it came, on the console's clock.
     heard: Option<(i64, Timestamp)>,
+    /// The last sample of the pods that were forgotten: what those have counted is not known any more.
+    gone: BTreeMap<Slot, i64>,
     /// Why the last round has no complete answer.
     trouble: Option<String>,
     interval: Option<Span>,
@@ -137,7 +140,14 @@ impl Evidence {
         for pod in self.pods.values_mut() {
             pod.forget(horizon);
         }
-        self.pods.retain(|_, pod| pod.scrapes.back().is_some_and(|at| *at > horizon));
+        self.pods.retain(|(slot, _), pod| {
+            let Some(last) = pod.scrapes.back().copied() else { return false };
+            if last <= horizon {
+                let gone = self.gone.entry(*slot).or_insert(last);
+                *gone = last.max(*gone);
+            }
+            last > horizon
+        });
     }
 
     fn take_family(&mut self, family: Family, series: &[RawSeries]) {

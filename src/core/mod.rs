@@ -84,7 +84,7 @@ pub use survey::{
     Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
 };
 pub use view::{
-    Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, NoticeRow,
-    PlanRow, Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
+    Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode, Moved,
+    NoticeRow, PlanRow, Preflight, QueryRow, ReleaseRow, RingRow, RunningRow, RunningState, Verdict, View,
 };
 pub use world::{PodSeen, World};

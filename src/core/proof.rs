@@ -301,6 +301,12 @@ fn without_series(scope: &Scope<'_>, evidence: &Evidence, slot: Slot, pod: &PodV
     Some(format!("pod {}: no series of {metric}, although {trace}", pod.name))
 }
 
+/// Tells whether requests that start on a slot would be seen: every pod is sampled, and none serves without counting.
+pub fn is_counted(scope: &Scope<'_>, evidence: &Evidence, now: Timestamp, slot: Slot) -> bool {
+    freshness(scope, evidence, now, slot).is_empty()
+        && covered(scope, slot).all(|pod| without_series(scope, evidence, slot, pod).is_none())
+}
+
 /// Tells whether the record says that a customer was seen on the new version.
 fn has_served_new(scope: &Scope<'_>) -> bool {
     let waves = scope.frozen.waves.iter().zip(&scope.status().waves);

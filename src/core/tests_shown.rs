@@ -1,8 +1,8 @@
 //! What is shown is known: nothing that was not read looks like a zero, a word or a name.
 
 use super::testbed::Bed;
-use super::tests::{baking, promoted};
-use super::{Change, Closeup, Command, Event, Exposure, Header, KubeEvent, Setup, State, Subject, View};
+use super::tests::{baking, next, promoted, rollback, start};
+use super::{Change, Closeup, Command, Event, Exposure, Header, KubeEvent, Moved, Setup, State, Subject, View};
 use crate::model::{Family, ResourceKind, Slot};
 use serde_json::json;
 
@@ -121,4 +121,46 @@ fn a_forced_drain_that_does_not_know_whom_it_cuts_says_so_in_the_record() {
         panic!("no releases")
     };
     assert_eq!(past.rows[0].forced_on, None);
+}
+
+/// Returns what is said of the customer of the first ring: whether it moved and was seen, and its ring's counts.
+fn said(bed: &Bed, desk: usize) -> (Moved, Option<bool>, Option<(usize, usize, usize)>) {
+    let view = bed.view(desk);
+    let acme = view.customers.iter().find(|row| row.id == "acme").unwrap();
+    (acme.moved, acme.seen, view.rings[0].seen)
+}
+
+#[test]
+fn a_customer_is_silent_only_for_a_console_that_has_looked_since_its_shift() {
+    let mut bed = Bed::new();
+    let desk = bed.open_desk("dana");
+    bed.order(desk, start());
+    bed.until(desk, "Ready");
+    assert_eq!(said(&bed, desk), (Moved::No, None, None));
+    bed.ill.silent = true;
+    bed.order(desk, next());
+    bed.until(desk, "Baking");
+    bed.pass(400);
+    assert_eq!(said(&bed, desk), (Moved::Yes, Some(false), Some((0, 1, 0))));
+    let late = bed.open_desk("kim");
+    bed.pass(5);
+    assert_eq!(said(&bed, late), (Moved::Yes, None, Some((0, 0, 1))), "it has not looked since the shift");
+    bed.ill.unscraped = Some("shop-b-1");
+    bed.pass(10);
+    assert_eq!(said(&bed, desk), (Moved::Yes, None, Some((0, 0, 1))), "requests of one pod would not be seen");
+    bed.ill.silent = false;
+    bed.pass(2);
+    for desk in [desk, late] {
+        assert_eq!(said(&bed, desk), (Moved::Yes, Some(true), Some((1, 0, 0))));
+    }
+}
+
+#[test]
+fn who_was_moved_back_is_not_called_one_who_has_not_moved() {
+    let (mut bed, desk) = baking();
+    assert_eq!(said(&bed, desk).0, Moved::Yes);
+    bed.open.insert(Slot::B, 1.0);
+    bed.order(desk, rollback());
+    bed.until_phase("DrainingNew");
+    assert_eq!(said(&bed, desk), (Moved::Back, None, None));
 }

@@ -64,6 +64,11 @@ impl Track {
         changed.chain(newest).reduce(f64::max)
     }
 
+    /// Tells whether the value changed after `from`; also for a `from` whose own changes are forgotten, for the last stays.
+    pub fn has_changed(&self, from: i64) -> bool {
+        self.changes.back().is_some_and(|(at, _)| *at > from && *at != self.first)
+    }
+
     /// Returns how much a counter grew in `(from, to]`; a fall is a reset, after which it has counted from zero.
     ///
     /// With `born`, a series that was first seen inside the window has grown from zero to its first value; without it

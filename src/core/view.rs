@@ -288,8 +288,8 @@ pub struct RingRow {
     pub errors_old: Option<f64>,
     /// 99th percentile latency in seconds, where the histogram knows customers.
     pub p99: Option<f64>,
-    /// Customers seen with requests since the last verified shift, and silent ones; `None` before any shift.
-    pub seen: Option<(usize, usize)>,
+    /// Customers seen with requests since their shift, silent ones, and those of whom it is not known; `None` before any.
+    pub seen: Option<(usize, usize, usize)>,
     /// The state: `-`, `moving`, `verify`, `baking`, `new`, `back`, `next`.
     pub state: String,
     /// The verdict of the gates while this ring bakes.
@@ -395,6 +395,21 @@ pub struct EventRow {
     pub result: String,
 }
 
+/// What became of a customer's wave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Moved {
+    /// It has not moved.
+    #[default]
+    No,
+    /// It is on its way.
+    Moving,
+    /// It has moved, which is verified.
+    Yes,
+    /// It was moved back.
+    Back,
+}
+
 /// One customer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -417,7 +432,9 @@ pub struct CustomerRow {
     pub errors: Option<f64>,
     /// Open work on the slot that is being left; `None` = unknown.
     pub inflight_left: Option<u64>,
-    /// Whether it sent requests since its shift; `None` before.
+    /// What became of its wave.
+    pub moved: Moved,
+    /// Whether it sent requests since its shift; `None` before, and while it is not known.
     pub seen: Option<bool>,
     /// When its wave reached the version it is on; `None` before it moved.
     pub since: Option<Timestamp>,

@@ -54,3 +54,31 @@ fn a_pod_that_has_gone_is_forgotten_and_so_is_everything_when_the_source_says_no
         assert_eq!(evidence.newest(Slot::B), expected, "{after} ms later");
     }
 }
+
+#[test]
+fn silence_is_known_only_to_who_looked_from_the_shift_on() {
+    let seen = |evidence: &Evidence, shifted: i64| evidence.seen_since(Slot::B, &acme(), 0, shifted);
+    let mut evidence = Evidence::default();
+    watch(&mut evidence, 100, 130, |_| vec![("p", None)]);
+    assert_eq!(seen(&evidence, 110_000), Some(false));
+    assert_eq!(seen(&evidence, 90_000), None, "nobody looked then");
+
+    let mut counted = Evidence::default();
+    watch(&mut counted, 100, 130, |_| vec![("p", Some(7.0))]);
+    assert_eq!(seen(&counted, 110_000), None, "it had been counted before anybody looked");
+    watch(&mut counted, 130, 131, |_| vec![("p", Some(8.0))]);
+    assert_eq!(seen(&counted, 110_000), Some(true));
+}
+
+#[test]
+fn who_was_seen_once_stays_seen_and_who_was_not_stays_silent_while_no_pod_goes() {
+    let seen = |evidence: &Evidence| evidence.seen_since(Slot::B, &acme(), 0, 10_000);
+    let (mut once, mut never) = (Evidence::default(), Evidence::default());
+    watch(&mut once, 0, 900, |second| vec![("p", (second > 20).then_some(if second > 40 { 2.0 } else { 1.0 }))]);
+    watch(&mut never, 0, 900, |second| if second < 500 { vec![("p", None), ("q", None)] } else { vec![("p", None)] });
+    assert_eq!(seen(&once), Some(true));
+    assert_eq!(seen(&never), None, "what the pod that has gone had counted is forgotten");
+    let mut whole = Evidence::default();
+    watch(&mut whole, 0, 900, |_| vec![("p", None)]);
+    assert_eq!(seen(&whole), Some(false));
+}

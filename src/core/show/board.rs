@@ -4,7 +4,7 @@ use crate::api::WaveProgress;
 use crate::core::evidence::Who;
 use crate::core::roster::RosterRing;
 use crate::core::scope::Scope;
-use crate::core::{CustomerRow, RingRow, State, Verdict, guard};
+use crate::core::{CustomerRow, Moved, RingRow, State, Verdict, guard};
 use crate::model::{Approval, CustomerId, Phase, Side, Slot, Timestamp, UNLISTED};
 use std::collections::BTreeMap;
 
@@ -16,11 +16,15 @@ pub fn rings(state: &State, now: Timestamp) -> Vec<RingRow> {
     let scope = state.scope();
     let verdict = worst(state, now);
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
+    let is_counted = scope.as_ref().is_some_and(|scope| is_counted(state, scope, now));
     let mut rows: Vec<RingRow> = state
         .roster
         .rings
         .iter()
-        .map(|ring| ring_row(state, scope.as_ref(), ring, &verdict, survivors.as_ref()))
+        .map(|ring| RingRow {
+            seen: scope.as_ref().and_then(|scope| seen_in(state, scope, ring, is_counted)),
+            ..ring_row(state, scope.as_ref(), ring, &verdict, survivors.as_ref())
+        })
         .collect();
     rows.push(unlisted_row(state, scope.as_ref(), &verdict, survivors.as_ref()));
     rows
@@ -32,11 +36,12 @@ pub fn count_on(slot: Slot, mut placed: impl Iterator<Item = Option<Slot>>) -> O
 }
 
 /// Returns a row per listed customer, in ring order; none while it is not known who is in which ring.
-pub fn customers(state: &State) -> Vec<CustomerRow> {
+pub fn customers(state: &State, now: Timestamp) -> Vec<CustomerRow> {
     if !is_known(state) {
         return Vec::new();
     }
     let scope = state.scope();
+    let is_counted = scope.as_ref().is_some_and(|scope| is_counted(state, scope, now));
     let survivors = scope.as_ref().and_then(|scope| left_work(state, scope));
     let waves = state.roster.rings.iter().flat_map(|ring| ring.waves.iter().map(move |wave| (&ring.name, wave)));
     waves
@@ -52,7 +57,8 @@ pub fn customers(state: &State) -> Vec<CustomerRow> {
                 rps: placed.and_then(|slot| state.evidence.rate(slot, who)),
                 errors: placed.and_then(|slot| state.evidence.error_ratio(slot, who)),
                 inflight_left: survivors.as_ref().map(|s| s.get(id).copied().unwrap_or(0)),
-                seen: scope.as_ref().and_then(|scope| seen(state, scope, wave, id)),
+                moved: scope.as_ref().map(|scope| moved(scope, wave)).unwrap_or_default(),
+                seen: scope.as_ref().and_then(|scope| seen(state, scope, wave, id, is_counted)),
                 since: scope.as_ref().and_then(|scope| reached(scope, wave)),
                 ring: ring.clone(),
                 wave,
@@ -104,11 +110,6 @@ fn ring_row(
         row.waves.0 += usize::from(progress == WaveProgress::New);
         row.is_current |= *number == status.wave;
         row.is_next |= *number == status.wave + 1 && !super::goes_back(status);
-        if progress == WaveProgress::New {
-            let seen = customers.iter().filter(|c| seen(state, scope, *number, c) == Some(true)).count();
-            let (before, silent) = row.seen.unwrap_or((0, 0));
-            row.seen = Some((before + seen, silent + customers.len() - seen));
-        }
     }
     row.state = state_word(scope, &row);
     if row.is_current && status.phase == Phase::Baking {
@@ -201,13 +202,43 @@ fn left_work(state: &State, scope: &Scope<'_>) -> Option<BTreeMap<CustomerId, u6
     state.evidence.survivors(scope.slot(side))
 }
 
-fn seen(state: &State, scope: &Scope<'_>, wave: u32, customer: &CustomerId) -> Option<bool> {
+/// Tells whether requests that start on the new version would be seen now.
+fn is_counted(state: &State, scope: &Scope<'_>, now: Timestamp) -> bool {
+    let at = state.server_now(now);
+    crate::core::proof::is_counted(scope, &state.evidence, at, scope.slot(Side::New))
+}
+
+/// Tells whether a customer sent requests since its shift; `None` = it was not shifted, or it is not known.
+fn seen(state: &State, scope: &Scope<'_>, wave: u32, customer: &CustomerId, is_counted: bool) -> Option<bool> {
     let record = scope.status().waves.get(usize::try_from(wave).ok()?.checked_sub(1)?)?;
-    if record.state != WaveProgress::New {
-        return None;
+    let shifted = record.at.filter(|_| record.state == WaveProgress::New)?;
+    // Before its shift nobody's requests go to the new version: what started there in this release started after it.
+    let began = scope.status().started.unwrap_or(shifted).as_millisecond();
+    let seen = state.evidence.seen_since(scope.slot(Side::New), customer, began, shifted.as_millisecond());
+    seen.filter(|seen| *seen || is_counted)
+}
+
+/// Counts the customers of a ring that were seen since their shift, the silent ones, and those of whom it is not known.
+fn seen_in(state: &State, scope: &Scope<'_>, ring: &RosterRing, is_counted: bool) -> Option<(usize, usize, usize)> {
+    let waves = ring.waves.iter().filter(|(wave, _)| progress(scope, *wave) == WaveProgress::New);
+    let members = waves.flat_map(|(wave, customers)| customers.iter().map(move |customer| (*wave, customer)));
+    members.map(|(wave, customer)| seen(state, scope, wave, customer, is_counted)).fold(None, |counts, seen| {
+        let (yes, silent, unknown) = counts.unwrap_or_default();
+        Some(match seen {
+            Some(true) => (yes + 1, silent, unknown),
+            Some(false) => (yes, silent + 1, unknown),
+            None => (yes, silent, unknown + 1),
+        })
+    })
+}
+
+fn moved(scope: &Scope<'_>, wave: u32) -> Moved {
+    match progress(scope, wave) {
+        WaveProgress::Old => Moved::No,
+        WaveProgress::Moving => Moved::Moving,
+        WaveProgress::New => Moved::Yes,
+        WaveProgress::Back => Moved::Back,
     }
-    let from = record.at?.as_millisecond() - 15_000;
-    Some(state.evidence.started(scope.slot(Side::New), Who::Customer(customer), from) > 0.0)
 }
 
 /// Returns when a wave reached the version it is on; `None` before it moved.

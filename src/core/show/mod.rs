@@ -29,7 +29,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         requests: panels::requests(state, at),
         gates: state.scope().map_or_else(Vec::new, |scope| state.gates.rows(state, &scope, now)),
         events: panels::events(state),
-        customers: board::customers(state),
+        customers: board::customers(state, now),
         advice: advice::advice(state, now),
         way_out: advice::way_out(state),
         plans: panels::plans(state),

@@ -1,6 +1,6 @@
 //! Customers in rows: wanted beside observed, and who has it worst.
 
-use crate::core::{CustomerRow, View};
+use crate::core::{CustomerRow, Moved, View};
 use crate::model::Side;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put};
@@ -94,10 +94,11 @@ pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, columns: &Columns) -
         None => num::NOTHING.to_owned(),
         Some(_) => num::count(row.inflight_left),
     };
-    let seen = match row.seen {
-        Some(true) => "yes",
-        Some(false) => "silent",
-        None => num::NOTHING,
+    let seen = match (row.seen, row.moved) {
+        (Some(true), _) => "yes",
+        (Some(false), _) => "silent",
+        (None, Moved::Yes) => num::UNKNOWN,
+        (None, _) => num::NOTHING,
     };
     let wave = if w.is_wide { format!("{} ", ink.right(&row.wave.to_string(), 4)) } else { String::new() };
     let since = match (w.is_wide, row.since) {
@@ -118,6 +119,18 @@ pub(in crate::ui) fn line(scene: &Scene, row: &CustomerRow, columns: &Columns) -
         ink.maybe(bad.then_some(Role::Bad), &ink.right(&num::percent(row.errors, num::NOTHING), 6)),
         ink.text(&format!(" {} {}{since}", ink.right(&open, 8), ink.left(seen, 6))),
     ])
+}
+
+/// Says whether a customer was seen since its shift, or what became of its wave.
+pub(in crate::ui) fn seen(row: &CustomerRow) -> &'static str {
+    match (row.moved, row.seen) {
+        (Moved::No, _) => "has not moved",
+        (Moved::Moving, _) => "is being moved",
+        (Moved::Back, _) => "was moved back",
+        (Moved::Yes, Some(true)) => "seen since its shift",
+        (Moved::Yes, Some(false)) => "silent: no request since its shift",
+        (Moved::Yes, None) => "seen since its shift: not known",
+    }
 }
 
 /// Writes a side as its version; `?` when it is unknown or mixed.

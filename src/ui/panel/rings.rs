@@ -284,8 +284,9 @@ fn gate(scene: &Scene, row: &RingRow, width: usize) -> Piece {
 /// Writes who of the current wave was seen with requests into the lower edge.
 fn seen(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let Some(row) = scene.view.rings.iter().find(|row| row.is_current) else { return };
-    let Some((seen, silent)) = row.seen else { return };
-    let text = format!(" {}: {seen} seen, {silent} silent ", row.name);
+    let Some((seen, silent, unknown)) = row.seen else { return };
+    let unknown = if unknown > 0 { format!(", {unknown} not known") } else { String::new() };
+    let text = format!(" {}: {seen} seen, {silent} silent{unknown} ", row.name);
     let width = (scene.ink.clean(&text).width() as u16).min(area.width.saturating_sub(4));
     let edge = Rect { x: area.right().saturating_sub(2 + width), y: area.bottom().saturating_sub(1), width, height: 1 };
     put_fresh(buf, edge, &Row::from(scene.ink.text(&text)));

@@ -6,7 +6,7 @@ use crate::core::{Action, CustomerCloseup, CustomerRow, EventRow};
 use crate::model::Side;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put};
-use crate::ui::panel::customers::version;
+use crate::ui::panel::customers::{seen, version};
 use crate::ui::panel::events::{Entry, line, who_width};
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
@@ -91,12 +91,7 @@ fn text(scene: &Scene, row: &CustomerRow, closeup: &CustomerCloseup, width: u16,
         first.push(ink.role(Role::Warn, "  not where the plan wants it"));
     }
     let mut rows = vec![Row::from(first)];
-    let seen = match row.seen {
-        Some(true) => "seen on it since its shift",
-        Some(false) => "silent: no request since its shift",
-        None => "has not moved",
-    };
-    rows.extend(labelled(scene, "ring", &format!("{} wave {} · {seen}", row.ring, row.wave), None, width));
+    rows.extend(labelled(scene, "ring", &format!("{} wave {} · {}", row.ring, row.wave, seen(row)), None, width));
     let limit = scene.view.errors.limit;
     let bad = row.errors.zip(limit).is_some_and(|(errors, limit)| errors > limit);
     let limit = limit.map(|limit| format!(" · limit {}", num::percent(Some(limit), num::UNKNOWN))).unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::core::{Action, CustomerRow};
 use crate::ui::list::CustomerList;
 use crate::ui::num;
 use crate::ui::paint::{Row, put, tint};
-use crate::ui::panel::customers::{Columns, heading, line, version};
+use crate::ui::panel::customers::{Columns, heading, line, seen, version};
 use crate::ui::panel::footer;
 use crate::ui::scene::Scene;
 use crate::ui::theme::Role;
@@ -90,11 +90,7 @@ fn detail(scene: &Scene, row: Option<&CustomerRow>, width: u16) -> Vec<Row> {
     let Some(row) = row else { return Vec::new() };
     let ink = &scene.ink;
     let name = if row.name.is_empty() { String::new() } else { format!(" ({})", row.name) };
-    let seen = match row.seen {
-        Some(true) => "seen since its shift",
-        Some(false) => "silent since its shift",
-        None => "has not moved",
-    };
+    let seen = seen(row);
     let mut first = vec![ink.bold(&ink.fit(&format!(" {}{name}", row.id), usize::from(width) / 2))];
     first.push(ink.text(&format!("  ring {} wave {}  want ", row.ring, row.wave)));
     first.push(version(scene, row.want, 12));

@@ -2,7 +2,7 @@
 
 use super::journeys::{Desk, key_of};
 use super::{console, look, views};
-use crate::core::{Action, FreshRow, Header, Mode, RunningRow, RunningState, View};
+use crate::core::{Action, FreshRow, Header, Mode, Moved, RunningRow, RunningState, View};
 use crate::model::Side;
 use crate::ui::{Ask, Kiosk, Look, Role, Ui};
 
@@ -332,6 +332,27 @@ fn privacy_hides_every_name_on_every_screen() {
             "{keys}:\n{screen}"
         );
     }
+}
+
+#[test]
+fn a_customer_says_whether_silence_is_known_and_what_became_of_its_wave() {
+    let mut desk = desk();
+    let id = desk.view.customers[0].id.clone();
+    desk.press("c");
+    for (moved, seen, words) in [
+        (Moved::Yes, Some(false), "silent: no request since its shift"),
+        (Moved::Yes, None, "seen since its shift: not known"),
+        (Moved::Moving, None, "is being moved"),
+        (Moved::Back, None, "was moved back"),
+        (Moved::No, None, "has not moved"),
+    ] {
+        let row = desk.view.customers.iter_mut().find(|row| row.id == id).unwrap();
+        (row.moved, row.seen) = (moved, seen);
+        shows(&mut desk, words);
+    }
+    desk.view.rings.iter_mut().find(|ring| ring.is_current).unwrap().seen = Some((9, 1, 1));
+    desk.press("esc");
+    shows(&mut desk, "9 seen, 1 silent, 1 not known");
 }
 
 #[test]

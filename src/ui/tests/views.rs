@@ -2,7 +2,7 @@
 
 use crate::core::{
     Action, Advice, CustomerRow, DrainGraph, DrainRow, EventRow, Exposure, FreshRow, GateRow, Graph, Header, Mode,
-    NoticeRow, ReleaseRow, RingRow, RunningRow, RunningState, Tone, Verdict, View,
+    Moved, NoticeRow, ReleaseRow, RingRow, RunningRow, RunningState, Tone, Verdict, View,
 };
 use crate::model::{Refusal, Side, StreamKind, Timestamp};
 
@@ -441,7 +441,7 @@ fn rings() -> Vec<RingRow> {
             is_current: true,
             is_next: true,
             waves: (1, 3),
-            seen: Some((9, 2)),
+            seen: Some((9, 2, 0)),
             ..ring("early", 11, 11, 22, 98.4)
         },
         RingRow { needs_approval: true, waves: (0, 1), ..ring("main", 0, 0, 26, 60.2) },
@@ -476,6 +476,7 @@ fn customers(view: &mut View, moved: usize) {
                 rps: Some(0.3 * (i % 11) as f64),
                 errors: (i % 11 != 0).then_some(0.001 * (i % 4) as f64),
                 inflight_left: Some((i % 7) as u64),
+                moved: if i < moved { Moved::Yes } else { Moved::No },
                 seen: (i < moved).then_some(i % 11 != 0),
                 since: (i < moved).then(|| at("03:03:04")),
             }
