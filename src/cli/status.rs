@@ -84,7 +84,7 @@ fn tail(view: &View) -> Vec<String> {
         let more = view.drain.missing.len().saturating_sub(MISSING);
         lines.extend((more > 0).then(|| format!("  missing: and {more} more (-o json has them all)")));
     }
-    lines.extend(view.findings.iter().map(ToString::to_string));
+    lines.extend(view.findings.iter().flatten().map(ToString::to_string));
     lines.extend(against_a_start(view).map(ToString::to_string));
     let is_grave = |notice: &&NoticeRow| matches!(notice.tone, Some(Tone::Warn | Tone::Bad));
     lines.extend(view.notices.iter().filter(is_grave).map(|notice| format!("notice: {}", notice.text)));

@@ -73,7 +73,8 @@ pub struct State {
     frozen_hash: String,
     plan_revision: u64,
     pub(super) plan_findings: Vec<Finding>,
-    pub(super) findings: Vec<Finding>,
+    /// What the last start from here has found, and the release it was about.
+    pub(super) found: Option<(String, Vec<Finding>)>,
     pub(super) notices: VecDeque<NoticeRow>,
     pub(super) polled: Option<MetricsRequest>,
     pub(super) watched: Option<String>,

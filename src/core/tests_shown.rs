@@ -164,3 +164,19 @@ fn who_was_moved_back_is_not_called_one_who_has_not_moved() {
     bed.until_phase("DrainingNew");
     assert_eq!(said(&bed, desk), (Moved::Back, None, None));
 }
+
+#[test]
+fn what_a_start_has_found_is_known_only_where_it_was_started() {
+    let (mut bed, desk) = baking();
+    let other = bed.open_desk("kim");
+    let found = |bed: &Bed, desk: usize| bed.view(desk).findings;
+    assert!(found(&bed, desk).is_some_and(|findings| !findings.is_empty()));
+    assert_eq!(found(&bed, other), None);
+    bed.order(desk, rollback());
+    bed.until(desk, "RolledBack");
+    bed.pass(2);
+    bed.order(other, start());
+    bed.until(other, "Ready");
+    assert!(found(&bed, other).is_some());
+    assert_eq!(found(&bed, desk), None, "that was another release");
+}

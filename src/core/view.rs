@@ -69,8 +69,9 @@ pub struct View {
     pub plans: Vec<PlanRow>,
     /// Releases that could be started, newest first.
     pub proposed: Vec<ReleaseRow>,
-    /// Findings of the preflight of the last start.
-    pub findings: Vec<Finding>,
+    /// What the preflight of the last start has found; `None` = not known here, because nothing was started from here or
+    /// somebody else has started the release under way.
+    pub findings: Option<Vec<Finding>>,
     /// What speaks against a start now.
     pub preflight: Preflight,
     /// Things worth a line, newest first.

@@ -60,7 +60,7 @@ impl Mask {
         self.gates(&mut view.gates);
         view.rings.iter_mut().for_each(|ring| self.verdict(&mut ring.verdict));
         view.notices.iter_mut().for_each(|notice| self.text(&mut notice.text));
-        self.findings(&mut view.findings);
+        view.findings.iter_mut().for_each(|found| self.findings(found));
         self.findings(&mut view.preflight.findings);
         let missing = view.preflight.queries.iter_mut().filter_map(|query| query.missing.as_mut());
         missing.for_each(|missing| self.text(missing));

@@ -12,7 +12,7 @@ use super::scope::Scope;
 use super::{Action, Command, Exposure, State, View};
 use crate::api::ReleaseStatus;
 use crate::core::evidence::Who;
-use crate::model::{Phase, Side, Timestamp};
+use crate::model::{Finding, Phase, Side, Timestamp};
 
 /// Computes everything the screens show.
 pub fn view(state: &State, now: Timestamp) -> View {
@@ -34,7 +34,7 @@ pub fn view(state: &State, now: Timestamp) -> View {
         way_out: advice::way_out(state),
         plans: panels::plans(state),
         proposed: panels::proposed(state),
-        findings: state.findings.clone(),
+        findings: found(state),
         preflight: super::preflight::shown(state, now),
         notices: state.notices.iter().cloned().collect(),
         running: state.running.clone(),
@@ -81,6 +81,13 @@ fn exposure(state: &State) -> Exposure {
         rps,
         share: rps.zip(all).and_then(|(new, all)| (all > 0.0).then(|| new / all)),
     }
+}
+
+/// Returns what the last start from here has found, unless the release under way was started by somebody else.
+fn found(state: &State) -> Option<Vec<Finding>> {
+    let (release, findings) = state.found.as_ref()?;
+    let is_about = state.scope().is_none_or(|scope| scope.release.name == *release);
+    is_about.then(|| findings.clone())
 }
 
 /// For each operating action: why it cannot be done now.

@@ -147,7 +147,7 @@ impl StartTask {
             .filter(|f| f.level == Level::Refuse)
             .map(|f| Refusal::new(&f.check, f.text.clone()))
             .collect();
-        state.findings = findings;
+        state.found = Some((self.name.clone(), findings));
         if !refused.is_empty() {
             crate::core::order::refuse(state, refused);
             return Flow::Over;

@@ -124,7 +124,7 @@ pub(in crate::ui) fn draw_first_run(
     let inner = scene.ink.frame(buf, card, title, Vec::new());
     let why = if view.header.why.is_empty() { "nothing more is known" } else { &view.header.why };
     let mut says: Vec<(Option<Role>, String)> = vec![(Some(Role::Bad), why.to_owned())];
-    says.extend(view.findings.iter().map(|finding| {
+    says.extend(view.findings.iter().flatten().map(|finding| {
         let role = if finding.level == Level::Refuse { Role::Bad } else { Role::Warn };
         (Some(role), finding.text.clone())
     }));

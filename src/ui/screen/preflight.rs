@@ -37,9 +37,10 @@ fn age(scene: &Scene) -> String {
     let preflight = &scene.view.preflight;
     let Some(age) = preflight.age else {
         let release = &scene.view.header.release;
-        return match release.is_empty() {
-            true => " nothing has been looked for yet".to_owned(),
-            false => format!(" as it was when {release} was started; a start looks again"),
+        return match (release.is_empty(), &scene.view.findings) {
+            (true, _) => " nothing has been looked for yet".to_owned(),
+            (false, Some(_)) => format!(" as it was when {release} was started; a start looks again"),
+            (false, None) => format!(" {release} was not started from this console, which has not looked"),
         };
     };
     let ago = |age: Option<u64>| age.map_or("not yet".to_owned(), |age| format!("{} ago", num::age(age)));
@@ -51,12 +52,17 @@ fn age(scene: &Scene) -> String {
     )
 }
 
-/// Returns what is found now, or what was found when the release under way was started.
-pub(in crate::ui) fn findings(view: &View) -> &[Finding] {
+/// Returns what is found now, or what was found when the release under way was started; `None` = not known here.
+fn known(view: &View) -> Option<&[Finding]> {
     match view.preflight.age {
-        Some(_) => &view.preflight.findings,
-        None => &view.findings,
+        Some(_) => Some(&view.preflight.findings),
+        None => view.findings.as_deref(),
     }
+}
+
+/// Returns the findings that are known here.
+pub(in crate::ui) fn findings(view: &View) -> &[Finding] {
+    known(view).unwrap_or_default()
 }
 
 /// Writes every finding as one text, for the clipboard.
@@ -69,7 +75,10 @@ pub(in crate::ui) fn as_text(view: &View) -> String {
 }
 
 fn title(scene: &Scene) -> Vec<Piece> {
-    let found = findings(scene.view);
+    let Some(found) = known(scene.view) else {
+        let unknown = scene.ink.role(Role::Dim, "what speaks against a start is not known here");
+        return vec![scene.ink.text("preflight   "), unknown];
+    };
     let count = |level: Level| found.iter().filter(|f| f.level == level).count();
     let (against, look, know) = (count(Level::Refuse), count(Level::Warn), count(Level::Note));
     let mut pieces = vec![scene.ink.text("preflight   ")];
@@ -90,13 +99,13 @@ fn rows(scene: &Scene, width: usize) -> Vec<Row> {
     let mut findings: Vec<&Finding> = self::findings(scene.view).iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     if findings.is_empty() {
-        let text = "No check has found anything. A start looks again, at everything, before it writes.";
-        return scene
-            .ink
-            .wrap(text, width.saturating_sub(2))
-            .iter()
-            .map(|row| Row::from(scene.ink.text(&format!(" {row}"))))
-            .collect();
+        let (role, first) = match known(scene.view) {
+            Some(_) => (None, "No check has found anything."),
+            None => (Some(Role::Dim), "No check has looked."),
+        };
+        let text = format!("{first} A start looks again, at everything, before it writes.");
+        let lines = scene.ink.wrap(&text, width.saturating_sub(2));
+        return lines.iter().map(|row| Row::from(scene.ink.maybe(role, &format!(" {row}")))).collect();
     }
     let mut rows = Vec::new();
     let mut last = None;

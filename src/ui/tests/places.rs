@@ -335,6 +335,21 @@ fn privacy_hides_every_name_on_every_screen() {
 }
 
 #[test]
+fn a_preflight_that_is_not_known_here_is_not_a_good_one() {
+    let mut desk = desk();
+    desk.view.preflight.age = None;
+    desk.view.findings = None;
+    desk.press("p");
+    shows(&mut desk, "what speaks against a start is not known here");
+    shows(&mut desk, "was not started from this console");
+    shows(&mut desk, "No check has looked.");
+    desk.view.findings = Some(Vec::new());
+    shows(&mut desk, "nothing against a start");
+    shows(&mut desk, "as it was when");
+    shows(&mut desk, "No check has found anything.");
+}
+
+#[test]
 fn a_customer_says_whether_silence_is_known_and_what_became_of_its_wave() {
     let mut desk = desk();
     let id = desk.view.customers[0].id.clone();

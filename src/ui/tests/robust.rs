@@ -18,7 +18,7 @@ proptest! {
         number in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-1.0), Just(0.0), Just(1e300)],
     ) {
         let mut view = views::states().remove(state).1;
-        view.findings = super::snapshots::with_findings().preflight.findings;
+        view.findings = Some(super::snapshots::with_findings().preflight.findings);
         spoil::view(&mut view, HOSTILE[text]);
         view.errors.new.push(Some(number));
         view.requests.new.push(Some(number));

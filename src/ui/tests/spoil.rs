@@ -76,7 +76,7 @@ pub fn view(view: &mut View, text: &str) {
         (release.name, release.version, release.by) = (text.clone(), text.clone(), text.clone());
     }
     view.notices.iter_mut().for_each(|notice| notice.text.clone_from(&text));
-    for finding in view.findings.iter_mut().chain(&mut view.preflight.findings) {
+    for finding in view.findings.iter_mut().flatten().chain(&mut view.preflight.findings) {
         (finding.text, finding.check) = (text.clone(), text.clone());
     }
     for (_, why) in &mut view.blocked {
