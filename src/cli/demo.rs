@@ -1,5 +1,6 @@
 //! `demo`: a whole cluster in this process, and a console on it.
 
+use super::clock;
 use super::code::{Code, Failure};
 use crate::cluster::{DriveClient, ReadClient};
 use crate::config::nearest;
@@ -7,9 +8,7 @@ use crate::core::Setup;
 use crate::model::Timestamp;
 use crate::runtime::{Clock, Links, Wired};
 use crate::sim::{NAMESPACE, Scenario, Sim, SimOptions, SimTraffic, customer_ids};
-use jiff::SignedDuration;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// The name of the embedded cluster.
 const CLUSTER: &str = "embedded";
@@ -68,11 +67,7 @@ impl Demo {
 
     fn with(scenario: &Scenario, options: SimOptions) -> Result<Self, Failure> {
         let start = options.start;
-        let began = Instant::now();
-        let clock: Clock = Arc::new(move || {
-            let elapsed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
-            start.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
-        });
+        let clock = clock::running(start);
         let traffic = Arc::new(SimTraffic::new(scenario, customer_ids(scenario), start));
         let sim =
             Sim::start(scenario, traffic.clone(), options).map_err(|why| Failure::new(Code::Configuration, why))?;

@@ -1,5 +1,6 @@
 //! What this machine says: time, person, environment, a number that no other console has.
 
+use super::clock;
 use super::code::{Code, Failure};
 use crate::config::{self, Settings, Surroundings};
 use crate::model::Timestamp;
@@ -9,11 +10,10 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// Returns the machine's clock.
+/// Returns the machine's clock, which never goes back while this program runs.
 pub(super) fn clock() -> Clock {
-    Arc::new(Timestamp::now)
+    clock::steady(Timestamp::now)
 }
 
 /// Reads an environment variable; one that is empty, or no text, counts as not set.

@@ -1,6 +1,7 @@
 //! The command line: the console and every verb it has, for scripts as well.
 
 mod args;
+mod clock;
 mod code;
 mod demo;
 mod doctor;
