@@ -3,6 +3,7 @@
 use super::State;
 use crate::model::{ResourceKind, Slot, customers_in};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Says every name that a text can hold, and the id of the customer it belongs to; some of them twice.
 ///
@@ -36,7 +37,7 @@ pub fn names(state: &State, mut say: impl FnMut(&str, &str)) {
     }
     for slot in Slot::ALL {
         state.evidence.customers(slot).for_each(|id| say(id.as_str(), id.as_str()));
-        state.evidence.survivors(slot).keys().for_each(|id| say(id.as_str(), id.as_str()));
+        state.evidence.survivors(slot).iter().flat_map(BTreeMap::keys).for_each(|id| say(id.as_str(), id.as_str()));
     }
 }
 

@@ -256,7 +256,7 @@ mod tests {
         view.gates = vec![GateRow { verdict: Verdict::Unknown(text()), ..GateRow::default() }];
         view.preflight.queries = vec![crate::core::QueryRow { missing: Some(text()), ..Default::default() }];
         view.preflight.findings = vec![Finding::warn("metrics.unknown-customers", text())];
-        view.findings = vec![Finding::refuse("customers.unreadable", "line 3: hooli: mapping expected")];
+        view.findings = Some(vec![Finding::refuse("customers.unreadable", "line 3: hooli: mapping expected")]);
         view.blocked = vec![(Action::Next, vec![Refusal::new("guard.verify", "requests of zeta still start")])];
         let mut mask = Mask::default();
         mask.learn("NEWCORP", "NEWCORP");

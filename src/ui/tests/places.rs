@@ -176,7 +176,7 @@ fn where_there_is_room_for_a_card_alone_every_screen_is_the_card_and_never_a_fro
         assert_eq!(screen.contains("this screen needs 60x16 or more; Esc goes back"), key != "m", "{key}:\n{screen}");
     }
     desk.press("m z");
-    desk.view.exposed.customers = 31;
+    desk.view.exposed.customers = Some(31);
     shows(&mut desk, "on new: 31 of 60");
 }
 
