@@ -29,6 +29,7 @@ mod record;
 mod rights;
 mod roster;
 mod scope;
+mod setup;
 mod show;
 mod state;
 mod survey;
@@ -79,7 +80,8 @@ pub use lease::lease_name;
 pub use named::names;
 pub use record::is_chained;
 pub use rights::{Allowed, Right, needed};
-pub use state::{Setup, State, closeup, findings, is_at_rest, plan, preview, update, view};
+pub use setup::Setup;
+pub use state::{State, closeup, findings, is_at_rest, plan, preview, update, view};
 pub use survey::{
     Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest, request_of,
 };

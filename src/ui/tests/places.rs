@@ -275,7 +275,7 @@ fn a_console_that_operates_keeps_its_screens_below_the_banner_and_one_that_is_st
     let mut opening = Desk::of(Ui::new(look("dark16", false)), view, SIZE);
     assert!(!opening.draw().contains("last known state"));
     opening.now_ms += 10_000;
-    shows(&mut opening, "last known state unknown");
+    shows(&mut opening, "nothing has been read yet");
     shows(&mut opening, "Lease has not been read yet");
 }
 
