@@ -163,3 +163,24 @@ fn without_metrics_a_rollback_brings_everybody_back_and_waits_for_its_drain_proo
     bed.until(desk, "RolledBack");
     assert!(bed.get(ResourceKind::RolloutPlan, "shop")["status"]["activeRelease"].is_null());
 }
+
+#[test]
+fn a_ring_shows_how_much_of_its_traffic_is_seen_on_the_new_version_beside_what_the_routes_say() {
+    let rows = |bed: &Bed, desk| -> Vec<(Option<usize>, Option<f64>, bool)> {
+        let rings = bed.view(desk).rings.into_iter();
+        rings.map(|row| (row.now, row.share, row.rps.is_some() && row.rps_new == row.rps)).collect()
+    };
+    let (mut bed, desk) = ready(Bed::new());
+    assert!(rows(&bed, desk).iter().all(|row| *row == (Some(0), Some(0.0), false)), "{:?}", rows(&bed, desk));
+    bed.order(desk, next());
+    bed.until(desk, "Baking");
+    // What is seen follows the routes when the requests before the shift have left the window.
+    bed.pass(16);
+    let [first, others @ ..] = &rows(&bed, desk)[..] else { panic!("no rings") };
+    assert_eq!(*first, (Some(1), Some(1.0), true));
+    assert!(others.iter().all(|row| *row == (Some(0), Some(0.0), false)), "{others:?}");
+    bed.metrics = false;
+    let blind = bed.open_desk("kim");
+    bed.pass(1);
+    assert!(bed.view(blind).rings.iter().all(|row| row.now.is_some() && row.share.is_none() && row.rps_new.is_none()));
+}

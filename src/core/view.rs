@@ -281,14 +281,16 @@ pub struct RingRow {
     pub unlisted: bool,
     /// Requests per second; `None` = unknown.
     pub rps: Option<f64>,
+    /// Those of them on the new version; `None` = unknown.
+    pub rps_new: Option<f64>,
+    /// Their share as a fraction; `None` = unknown, or no requests.
+    pub share: Option<f64>,
     /// Open work of the ring's customers on the slot that is being left; `None` = unknown.
     pub inflight_left: Option<u64>,
     /// Error ratio on the new version; `None` = no requests or unknown.
     pub errors_new: Option<f64>,
     /// Error ratio on the old version; `None` = no requests or unknown.
     pub errors_old: Option<f64>,
-    /// 99th percentile latency in seconds, where the histogram knows customers.
-    pub p99: Option<f64>,
     /// Customers seen with requests since their shift, silent ones, and those of whom it is not known; `None` before any.
     pub seen: Option<(usize, usize, usize)>,
     /// The state: `-`, `moving`, `verify`, `baking`, `new`, `back`, `next`.

@@ -1,5 +1,6 @@
 //! The board: rings and customers, wanted beside observed.
 
+use super::observed::observed;
 use crate::api::WaveProgress;
 use crate::core::evidence::Who;
 use crate::core::roster::RosterRing;
@@ -82,11 +83,13 @@ fn ring_row(
 ) -> RingRow {
     let members = &ring.members;
     let who = Who::Among(members);
-    let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, who)).reduce(|a, b| a + b);
+    let traffic = observed(state, scope, who);
     let mut row = RingRow {
         name: ring.name.clone(),
         of: members.len(),
-        rps,
+        rps: traffic.rps,
+        rps_new: traffic.rps_new,
+        share: traffic.share,
         inflight_left: survivors.map(|s| members.iter().filter_map(|c| s.get(c)).sum()),
         state: "-".into(),
         waves: (0, ring.waves.len()),
@@ -129,11 +132,13 @@ fn unlisted_row(
 ) -> RingRow {
     let listed = &state.roster.listed;
     let who = Who::Unlisted(listed);
-    let rps = Slot::ALL.into_iter().filter_map(|slot| state.evidence.rate(slot, who)).reduce(|a, b| a + b);
+    let traffic = observed(state, scope, who);
     let mut row = RingRow {
         name: UNLISTED.to_owned(),
         unlisted: true,
-        rps,
+        rps: traffic.rps,
+        rps_new: traffic.rps_new,
+        share: traffic.share,
         state: "-".into(),
         waves: (0, 1),
         ..RingRow::default()

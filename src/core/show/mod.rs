@@ -4,6 +4,7 @@ mod advice;
 mod board;
 mod close;
 mod head;
+mod observed;
 mod panels;
 
 pub use close::closeup;
@@ -62,24 +63,18 @@ pub fn customers(count: usize) -> String {
 
 fn exposure(state: &State) -> Exposure {
     let of = Some(state.placed.customers.len());
-    let Some(scope) = state.scope() else {
-        if state.plan.is_none() || !head::is_read(state) {
-            return Exposure::default();
-        }
-        // Without a release nobody is on a new version: that is known, not missing.
-        return Exposure { customers: Some(0), of, rps: Some(0.0), share: Some(0.0) };
-    };
-    let (old, new) = (scope.slot(Side::Old), scope.slot(Side::New));
-    let rps = state.evidence.rate(new, Who::Everybody).or_else(|| {
-        // No pod of the new slot has been sampled: nothing can go there while no rule names it with a weight.
-        scope.never_routed_new().then_some(0.0)
-    });
-    let all = state.evidence.rate(old, Who::Everybody).zip(rps).map(|(old, new)| old + new);
+    let scope = state.scope();
+    if scope.is_none() && (state.plan.is_none() || !head::is_read(state)) {
+        return Exposure::default();
+    }
+    let seen = observed::observed(state, scope.as_ref(), Who::Everybody);
+    let on_new = |scope: &Scope<'_>| board::count_on(scope.slot(Side::New), state.placed.customers.values().copied());
     Exposure {
-        customers: board::count_on(new, state.placed.customers.values().copied()),
+        // Without a release nobody is on a new version: that is known, not missing.
+        customers: scope.as_ref().map_or(Some(0), on_new),
         of,
-        rps,
-        share: rps.zip(all).and_then(|(new, all)| (all > 0.0).then(|| new / all)),
+        rps: seen.rps_new,
+        share: seen.share,
     }
 }
 

@@ -24,7 +24,12 @@ pub(in crate::ui) fn height(scene: &Scene) -> u16 {
 
 /// Draws the panel; `picked` is the ring the keyboard points at, `done` what has just been done.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: Option<&str>, done: Option<Row>) {
-    let note = if area.width >= 78 { "want=plan now=routes" } else { "" };
+    let columns = Column::chosen(area.width.saturating_sub(2));
+    let note = match area.width {
+        width if width >= 100 && columns.contains(&Column::Seen) => "want=plan now=routes seen=requests",
+        width if width >= 78 => "want=plan now=routes",
+        _ => "",
+    };
     let title = vec![scene.mark(Action::Ring), scene.ink.text("rings  "), scene.ink.bold(&exposed(scene))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, note)]);
     if let Some(row) = done {
@@ -32,8 +37,6 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, picked: O
         put_fresh(buf, Rect { x: area.x + 2, y: area.bottom().saturating_sub(1), width, height: 1 }, &row);
     }
     seen(scene, buf, area);
-    let has_p99 = scene.view.rings.iter().any(|row| row.p99.is_some());
-    let columns = Column::chosen(inner.width, has_p99);
     put(buf, inner, 0, &heading(scene, &columns, inner.width));
     if scene.view.rings.is_empty() {
         put(buf, inner, 1, &Row::from(scene.ink.role(Role::Dim, "  no ring is known yet")));
@@ -95,6 +98,12 @@ pub(in crate::ui) fn want_and_now(row: &RingRow) -> (String, String) {
     (side(row.want), row.now.map_or(num::UNKNOWN.to_owned(), side))
 }
 
+/// Writes the share of a ring's requests that was seen on the new version; of no requests there is none.
+pub(in crate::ui) fn seen_on_new(row: &RingRow) -> String {
+    let has_none = row.rps.is_some_and(|rps| rps <= 0.0);
+    num::percent(row.share, if has_none { num::NOTHING } else { num::UNKNOWN })
+}
+
 /// Chooses the rows that fit: the current ring in sight, the unlisted always last.
 fn visible(rings: &[RingRow], room: usize) -> Vec<&RingRow> {
     if rings.len() <= room || room < 2 {
@@ -111,35 +120,46 @@ enum Column {
     Name,
     Want,
     Now,
+    Seen,
     Customers,
     Waves,
     Rate,
+    RateNew,
     Left,
     ErrNew,
     ErrOld,
-    P99,
     State,
     Gate,
 }
 
 impl Column {
-    const ORDER: [Self; 12] = [
+    const ORDER: [Self; 13] = [
         Self::Name,
         Self::Want,
         Self::Now,
+        Self::Seen,
         Self::Customers,
         Self::Waves,
         Self::Rate,
+        Self::RateNew,
         Self::Left,
         Self::ErrNew,
         Self::ErrOld,
-        Self::P99,
         Self::State,
         Self::Gate,
     ];
     /// What goes first when there is no room.
-    const SACRIFICE: [Self; 8] =
-        [Self::Waves, Self::P99, Self::ErrOld, Self::ErrNew, Self::Gate, Self::Left, Self::Rate, Self::State];
+    const SACRIFICE: [Self; 9] = [
+        Self::RateNew,
+        Self::Waves,
+        Self::ErrOld,
+        Self::Seen,
+        Self::ErrNew,
+        Self::Gate,
+        Self::Left,
+        Self::Rate,
+        Self::State,
+    ];
     /// The narrowest name column.
     const NAME: u16 = 8;
 
@@ -148,17 +168,15 @@ impl Column {
             Self::Name => Self::NAME + 2,
             Self::Want | Self::Now => 5,
             Self::Customers | Self::State | Self::Gate => 8,
-            Self::Waves => 7,
-            Self::Rate | Self::ErrOld | Self::P99 => 6,
-            Self::Left => 6,
+            Self::Waves | Self::RateNew => 7,
+            Self::Seen | Self::Rate | Self::ErrOld | Self::Left => 6,
             Self::ErrNew => 8,
         }
     }
 
-    /// Returns the columns that fit, in their order; without p99 where no histogram knows customers.
-    fn chosen(width: u16, has_p99: bool) -> Vec<Self> {
+    /// Returns the columns that fit, in their order.
+    fn chosen(width: u16) -> Vec<Self> {
         let mut columns = Self::ORDER.to_vec();
-        columns.retain(|c| *c != Self::P99 || has_p99);
         for victim in Self::SACRIFICE {
             if columns.iter().map(|c| c.width()).sum::<u16>() <= width {
                 break;
@@ -188,15 +206,16 @@ fn heading(scene: &Scene, columns: &[Column], width: u16) -> Row {
             Column::Name => ("  ring", true),
             Column::Want => ("want", false),
             Column::Now => ("now", false),
+            Column::Seen => ("seen", false),
             Column::Customers => ("cust", false),
             Column::Waves => ("waves", false),
             Column::Rate => ("req/s", false),
+            Column::RateNew => ("on new", false),
             Column::Left if width > left.len() => (left, false),
             Column::Left => ("open", false),
             Column::ErrNew => ("err new", false),
             Column::ErrOld if width > 7 => ("err old", false),
             Column::ErrOld => ("old", false),
-            Column::P99 => ("p99", false),
             Column::State => (" state", true),
             Column::Gate => (" gates", true),
         };
@@ -227,17 +246,18 @@ fn line(scene: &Scene, row: &RingRow, columns: &[Column], width: u16, is_picked:
             }
             Column::Want => ink.text(&right(&want)),
             Column::Now => ink.maybe(differs.then_some(Role::Warn), &right(&now)),
+            Column::Seen => ink.text(&right(&seen_on_new(row))),
             Column::Customers if row.unlisted => ink.text(&right(num::NOTHING)),
             Column::Customers => ink.text(&right(&format!("{}/{}", num::number(row.now), row.of))),
             Column::Waves => ink.text(&right(&format!("{}/{}", row.waves.0, row.waves.1))),
             Column::Rate => ink.text(&right(&num::rate(row.rps))),
+            Column::RateNew => ink.text(&right(&num::rate(row.rps_new))),
             Column::Left => left_open(scene, row, width),
             Column::ErrNew => ink.maybe(
                 (row.verdict == Verdict::Fail).then_some(Role::Bad),
                 &right(&num::percent(row.errors_new, num::NOTHING)),
             ),
             Column::ErrOld => ink.text(&right(&num::percent(row.errors_old, num::NOTHING))),
-            Column::P99 => ink.text(&right(&num::latency(row.p99))),
             Column::State => state(scene, row, width),
             Column::Gate => gate(scene, row, width),
         };
@@ -310,9 +330,16 @@ mod tests {
 
     #[test]
     fn wanted_and_observed_stay_when_there_is_no_room_for_the_rest() {
-        let columns = Column::chosen(40, true);
-        assert!(columns.contains(&Column::Want) && columns.contains(&Column::Now) && !columns.contains(&Column::P99));
-        assert_eq!(Column::chosen(200, true).len(), Column::ORDER.len());
-        assert!(!Column::chosen(200, false).contains(&Column::P99));
+        let columns = Column::chosen(40);
+        assert!(columns.contains(&Column::Want) && columns.contains(&Column::Now) && !columns.contains(&Column::Seen));
+        assert!(Column::chosen(78).contains(&Column::Seen), "what is seen is on the smallest full screen");
+        assert_eq!(Column::chosen(200).len(), Column::ORDER.len());
+    }
+
+    #[test]
+    fn the_share_of_no_requests_is_not_the_share_that_is_not_known() {
+        let row = |rps, share| seen_on_new(&RingRow { rps, share, ..RingRow::default() });
+        assert_eq!([row(None, None), row(Some(4.0), None), row(Some(0.0), None)], ["?", "?", "-"]);
+        assert_eq!(row(Some(4.0), Some(0.253)), "25%");
     }
 }

@@ -6,7 +6,7 @@ use crate::core::{Action, CustomerRow, RingCloseup, RingRow, WaveRow};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row};
 use crate::ui::panel::customers::{Columns, heading, line};
-use crate::ui::panel::rings::want_and_now;
+use crate::ui::panel::rings::{seen_on_new, want_and_now};
 use crate::ui::scene::{Scene, verdict_role};
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
@@ -78,8 +78,10 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of
     let mut rows =
         labelled(scene, "want / now", &format!("{want} / {now} · {count}"), differs.then_some(Role::Warn), width);
     let traffic = format!(
-        "{} req/s · errors new {} old {} · {} open on the version that is left",
+        "{} req/s, {} ({}) seen on new · errors new {} old {} · {} open on the version that is left",
         num::rate(row.rps),
+        num::rate(row.rps_new),
+        seen_on_new(row),
         num::percent(row.errors_new, num::NOTHING),
         num::percent(row.errors_old, num::NOTHING),
         if scene.view.drain.side.is_some() { num::count(row.inflight_left) } else { num::NOTHING.to_owned() },

@@ -86,7 +86,7 @@ fn the_state_word_and_hold_stay_at_every_size_that_can_hold_them() {
 fn unknown_is_drawn_as_a_question_mark_and_never_as_zero() {
     let mut view = views::rolling_back();
     for ring in &mut view.rings {
-        (ring.now, ring.rps, ring.inflight_left) = (None, None, None);
+        (ring.now, ring.rps, ring.rps_new, ring.share, ring.inflight_left) = (None, None, None, None, None);
     }
     (view.exposed.rps, view.exposed.share, view.drain.inflight, view.drain.oldest, view.drain.eta) =
         (None, None, None, None, None);
@@ -98,7 +98,7 @@ fn unknown_is_drawn_as_a_question_mark_and_never_as_zero() {
     );
     let early = picture.lines().find(|line| line.contains("▶ early  ")).unwrap();
     let fields: Vec<&str> = early.split_whitespace().collect();
-    assert_eq!(fields[2..7], ["0%", "?", "?/22", "1/3", "?"], "{early}");
+    assert_eq!(fields[2..9], ["0%", "?", "?", "?/22", "1/3", "?", "?"], "{early}");
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub fn idle() -> View {
             seen: None,
             verdict: Verdict::Waiting,
             errors_new: None,
+            rps_new: Some(0.0),
+            share: Some(0.0),
             needs_approval: false,
             waves: (0, ring.waves.1),
             ..ring.clone()
@@ -85,6 +87,8 @@ pub fn shifting() -> View {
         state: "moving".to_owned(),
         verdict: Verdict::Waiting,
         seen: None,
+        rps_new: Some(21.4),
+        share: Some(0.217),
         ..view.rings[2].clone()
     };
     view.exposed = Exposure { customers: Some(18), of: Some(60), rps: Some(48.2), share: Some(0.24) };
@@ -175,6 +179,8 @@ pub fn draining() -> View {
             needs_approval: false,
             errors_new: Some(0.002),
             errors_old: None,
+            rps_new: ring.rps,
+            share: Some(1.0),
             inflight_left: Some(3),
             seen: None,
             ..ring.clone()
@@ -238,8 +244,8 @@ pub fn rolling_back() -> View {
         };
     }
     view.rings[3].needs_approval = false;
-    view.rings[0].now = Some(0);
-    view.rings[1].now = None;
+    view.rings[0] = RingRow { now: Some(0), rps_new: Some(0.0), share: Some(0.0), ..view.rings[0].clone() };
+    view.rings[1] = RingRow { now: None, rps_new: None, share: None, ..view.rings[1].clone() };
     view.exposed = Exposure { customers: Some(20), of: Some(60), rps: Some(31.0), share: None };
     view.drain.side = Some(Side::New);
     view.drain.version = "4.12.0".to_owned();
@@ -407,6 +413,8 @@ fn rings() -> Vec<RingRow> {
         now: Some(now),
         of,
         rps: Some(rps),
+        rps_new: Some(rps * now as f64 / of.max(1) as f64),
+        share: Some(now as f64 / of.max(1) as f64),
         inflight_left: Some(0),
         errors_old: Some(0.003),
         state: "-".to_owned(),
@@ -416,7 +424,6 @@ fn rings() -> Vec<RingRow> {
     vec![
         RingRow {
             errors_new: Some(0.001),
-            p99: Some(0.088),
             state: "new".to_owned(),
             verdict: Verdict::Pass,
             waves: (1, 1),
@@ -425,7 +432,6 @@ fn rings() -> Vec<RingRow> {
         },
         RingRow {
             errors_new: Some(0.002),
-            p99: Some(0.091),
             state: "new".to_owned(),
             verdict: Verdict::Pass,
             waves: (1, 1),
@@ -435,13 +441,14 @@ fn rings() -> Vec<RingRow> {
         RingRow {
             inflight_left: Some(137),
             errors_new: Some(0.003),
-            p99: Some(0.096),
             state: "baking".to_owned(),
             verdict: Verdict::Pass,
             is_current: true,
             is_next: true,
             waves: (1, 3),
             seen: Some((9, 2, 0)),
+            rps_new: Some(52.1),
+            share: Some(0.529),
             ..ring("early", 11, 11, 22, 98.4)
         },
         RingRow { needs_approval: true, waves: (0, 1), ..ring("main", 0, 0, 26, 60.2) },
@@ -449,7 +456,6 @@ fn rings() -> Vec<RingRow> {
             unlisted: true,
             rps: Some(7.7),
             waves: (0, 1),
-            p99: None,
             inflight_left: None,
             ..ring("unlisted", 0, 0, 0, 7.7)
         },
