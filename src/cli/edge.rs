@@ -15,7 +15,7 @@ use crate::core::{Command, Setup, View};
 use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
 use crate::telemetry;
-use crate::ui::{Backdrop, RoundTrip, Safe, Ui, json};
+use crate::ui::{Safe, Told, Ui, json};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -184,9 +184,9 @@ async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Setti
     let manners = machine::manners(&settings, logs.as_deref());
     let errors = logs.and_then(|folder| telemetry::errors(&folder).ok());
     let (terminal, screen) = runtime::enter(errors, manners).map_err(fault)?;
-    let (round_trip, backdrop) = (RoundTrip::default(), Backdrop::default());
-    let keys = runtime::keys(round_trip.clone(), backdrop.clone()).map_err(fault)?;
-    let ui = Ui::new(settings.look).over(round_trip).before(backdrop);
+    let told = Told::default();
+    let keys = runtime::keys(told.clone()).map_err(fault)?;
+    let ui = Ui::new(settings.look).on(told);
     let exit = Box::pin(runtime::run(setup, screen, keys, clock, links, ui, stop)).await;
     drop(terminal);
     farewell(&exit)

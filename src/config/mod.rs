@@ -7,7 +7,7 @@ mod file;
 mod nearest;
 
 use crate::model::{Authentication, Finding};
-use crate::ui::{Keymap, Look, Theme};
+use crate::ui::{Keymap, Look, Origin, Theme};
 pub use explain::explain;
 use file::FileConfig;
 pub use nearest::nearest;
@@ -107,7 +107,7 @@ pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Find
 /// Returns everything that is wrong with it.
 pub fn keymap(name: Option<&str>, around: &Surroundings) -> Result<Keymap, Vec<Finding>> {
     let mut findings = Vec::new();
-    choose_keymap(name, around, &mut findings).ok_or(findings)
+    choose_keymap(name, around, &mut findings).map(|(keymap, _)| keymap).ok_or(findings)
 }
 
 /// Reads a theme that is named or lies in a file; `None` and `auto` are the one in the program.
@@ -163,7 +163,9 @@ fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfi
     if !matches!(time, "utc" | "local") {
         findings.push(Finding::refuse("config.value", format!("time {time:?} is not known: it is utc or local")));
     }
-    let (Some(theme), Some(keymap), true) = (theme, keymap, findings.is_empty()) else { return Err(findings) };
+    let (Some(theme), Some((keymap, keys_from)), true) = (theme, keymap, findings.is_empty()) else {
+        return Err(findings);
+    };
     for warning in keymap.warnings() {
         tracing::warn!("keymap: {warning}");
     }
@@ -171,6 +173,7 @@ fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfi
     let look = Look {
         theme,
         keymap,
+        keys_from,
         ascii: wanted.ascii || !around.is_utf8,
         utc: time == "utc",
         kiosk: None,
@@ -217,20 +220,21 @@ fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Fi
     };
     let embedded = |name: &str| Theme::embedded(name).map(str::to_owned);
     let known: Vec<&str> = Theme::names().collect();
-    let text = find_text("theme", name, around, embedded, &known, findings)?;
+    let (text, _) = find_text("theme", name, around, embedded, &known, findings)?;
     let look_up = |parent: &str| read_named("theme", parent, around).or_else(|| embedded(parent));
     Theme::parse(name, &text, look_up).map_err(|found| findings.extend(found)).ok()
 }
 
-fn choose_keymap(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Keymap> {
+fn choose_keymap(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<(Keymap, Origin)> {
     let name = name.unwrap_or(DEFAULT_KEYMAP);
     let embedded = |name: &str| Keymap::embedded(name).map(str::to_owned);
     let known: Vec<&str> = Keymap::names().collect();
-    let text = find_text("keymap", name, around, embedded, &known, findings)?;
-    Keymap::parse(&text).map_err(|found| findings.extend(found)).ok()
+    let (text, file) = find_text("keymap", name, around, embedded, &known, findings)?;
+    let keymap = Keymap::parse(&text).map_err(|found| findings.extend(found)).ok()?;
+    Some((keymap, Origin { name: name.to_owned(), file }))
 }
 
-/// Finds a theme's or keymap's text: a path, a file in the person's folder, or what is built in.
+/// Finds a theme's or keymap's text and its file: a path, a file in the person's folder, or what is built in.
 fn find_text(
     kind: &str,
     name: &str,
@@ -238,16 +242,18 @@ fn find_text(
     embedded: impl Fn(&str) -> Option<String>,
     known: &[&str],
     findings: &mut Vec<Finding>,
-) -> Option<String> {
+) -> Option<(String, Option<PathBuf>)> {
     if name.contains('/') || name.ends_with(".toml") {
         return std::fs::read_to_string(name)
+            .map(|text| (text, Some(PathBuf::from(name))))
             .map_err(|error| {
                 findings
                     .push(Finding::refuse(&format!("{kind}.file"), format!("{kind} {name} cannot be read: {error}")));
             })
             .ok();
     }
-    let found = read_named(kind, name, around).or_else(|| embedded(name));
+    let own = || Some((read_named(kind, name, around)?, named(kind, name, around)));
+    let found = own().or_else(|| Some((embedded(name)?, None)));
     if found.is_none() {
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean {near}?"),
@@ -261,9 +267,14 @@ fn find_text(
 }
 
 fn read_named(kind: &str, name: &str, around: &Surroundings) -> Option<String> {
+    std::fs::read_to_string(named(kind, name, around)?).ok()
+}
+
+/// Returns the file of a name in the person's folder, whether it is there or not.
+fn named(kind: &str, name: &str, around: &Surroundings) -> Option<PathBuf> {
     let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     let folder = around.folder.as_ref().filter(|_| is_plain)?;
-    std::fs::read_to_string(folder.join(format!("{kind}s")).join(format!("{name}.toml"))).ok()
+    Some(folder.join(format!("{kind}s")).join(format!("{name}.toml")))
 }
 
 #[cfg(test)]

@@ -26,6 +26,23 @@ fn without_a_file_everything_is_built_in() {
 }
 
 #[test]
+fn the_keymap_says_where_it_comes_from() {
+    let mine = "version = 1\ninherits = 'default'\n";
+    let folder = folder_with(&[("keymaps/mine.toml", mine), ("config.toml", "[ui]\nkeymap = 'mine'\n")]);
+    let file = folder.path().join("keymaps/mine.toml");
+    let path = file.display().to_string();
+    for (keymap, name, file) in [
+        (Some("emacs"), "emacs", None),
+        (None, "mine", Some(file.clone())),
+        (Some(path.as_str()), path.as_str(), Some(file)),
+    ] {
+        let wanted = Wanted { keymap: keymap.map(str::to_owned), ..Wanted::default() };
+        let look = load(&wanted, &around(&folder)).unwrap().look;
+        assert_eq!(look.keys_from, Origin { name: name.to_owned(), file });
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_file_and_an_empty_text_says_nothing() {
     let file = "[cluster]\ncontext = 'weu'\nnamespace = 'trackx'\nplan = ''\n[ui]\ntime = 'local'\n";
     let folder = folder_with(&[("config.toml", file)]);

@@ -4,7 +4,7 @@ use super::app::Keys;
 use super::keys::{Heard, Parser};
 use super::terminal::{self, LastLine};
 use super::words;
-use crate::ui::{Backdrop, RoundTrip};
+use crate::ui::Told;
 use crossterm::event::Event;
 use futures::stream::unfold;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,23 +16,22 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 type Sender = UnboundedSender<io::Result<Event>>;
 
-/// Reads the terminal until it is gone; what a round trip to it takes goes to `round_trip`, how light its background is
-/// to `backdrop`.
+/// Reads the terminal until it is gone; what it says of itself goes to `told`.
 ///
 /// A stop (SIGTSTP) leaves the screen first; when the program goes on (SIGCONT), it is entered and drawn again. An end of
 /// the input and an error end the stream: the terminal is gone then, whether a hangup was signalled or not.
 ///
 /// # Errors
 /// Fails when a signal handler cannot be installed.
-pub fn keys(round_trip: RoundTrip, backdrop: Backdrop) -> io::Result<Keys> {
+pub fn keys(told: Told) -> io::Result<Keys> {
     let (sender, events) = unbounded_channel();
     follow_signals(sender.clone())?;
-    std::thread::Builder::new().name("keys".to_owned()).spawn(move || read(&sender, &round_trip, &backdrop))?;
+    std::thread::Builder::new().name("keys".to_owned()).spawn(move || read(&sender, &told))?;
     Ok(Box::pin(unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) })))
 }
 
 /// Reads until the terminal is gone; the last thing it sends is why.
-fn read(sender: &Sender, round_trip: &RoundTrip, backdrop: &Backdrop) {
+fn read(sender: &Sender, told: &Told) {
     let stdin = io::stdin();
     let (mut parser, mut bytes) = (Parser::default(), [0; 4096]);
     loop {
@@ -59,12 +58,11 @@ fn read(sender: &Sender, round_trip: &RoundTrip, backdrop: &Backdrop) {
                 Heard::Answer => {
                     if let Some(ms) = terminal::answered() {
                         tracing::debug!(ms, "round trip to the terminal");
-                        round_trip.learn(ms);
+                        told.round_trip(ms);
                     }
                 }
-                Heard::Background(is_light) => backdrop.learn(is_light),
-                // Asked for by the doctor alone.
-                Heard::Synchronized(_) => {}
+                Heard::Background(is_light) => told.background(is_light),
+                Heard::Synchronized(is_known) => told.synchronized(is_known),
             }
         }
     }

@@ -21,8 +21,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// "Who are you?": every terminal since the VT100 answers it.
 const QUESTION: &[u8] = b"\x1b[c";
 
-/// "What colour is your background?"
-const BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\";
+/// "What colour is your background?" and "do you know synchronized updates?"
+const WHAT: &[u8] = b"\x1b]11;?\x1b\\\x1b[?2026$p";
 /// Lays the title aside, and takes it back; the second empties it first, for terminals that cannot lay one aside.
 const LAY_TITLE_ASIDE: &str = "\x1b[22;0t";
 const TAKE_TITLE_BACK: &str = "\x1b]0;\x1b\\\x1b[23;0t";
@@ -79,7 +79,7 @@ pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuar
         ));
     }
     let size = size()?;
-    let out = Frames { out: stdout()?, measured: None, asks_background: manners.asks_background };
+    let out = Frames { out: stdout()?, measured: None, asks_what: manners.asks_background };
     TITLED.store(manners.title, Ordering::SeqCst);
     FOLLOWED.store(manners.asks_background, Ordering::SeqCst);
     *locked(&STDERR) = errors.map(|errors| Diverted { errors, before: None });
@@ -195,8 +195,8 @@ fn enter_modes(from_outside: bool) -> io::Result<()> {
 struct Frames {
     out: File,
     measured: Option<Instant>,
-    /// Whether the background has still to be asked for: once, for a terminal that can says when it changes.
-    asks_background: bool,
+    /// Whether it has still to be asked what it is like: once, for a terminal that can says when its background changes.
+    asks_what: bool,
 }
 
 impl Write for Frames {
@@ -212,8 +212,8 @@ impl Write for Frames {
         }
         // The question rides on a frame, so that a picture that does not change sends nothing, and one write stays one.
         // The answer to the last question comes last.
-        let background = if std::mem::take(&mut self.asks_background) { BACKGROUND } else { b"" };
-        let bytes = [frame, background, QUESTION].concat();
+        let what = if std::mem::take(&mut self.asks_what) { WHAT } else { b"" };
+        let bytes = [frame, what, QUESTION].concat();
         let now = Instant::now();
         self.measured = Some(now);
         *locked(&ASKED) = Some(now);

@@ -5,7 +5,6 @@ mod said;
 mod take;
 
 use super::ask::Ask;
-use super::backdrop::Backdrop;
 use super::chord::Chord;
 use super::clock::Clock;
 use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
@@ -14,17 +13,18 @@ use super::kiosk::{self, Kiosk};
 use super::paint::Ink;
 use super::places::Places;
 use super::privacy::{Mask, reveal};
-use super::round_trip::RoundTrip;
 use super::scene::Scene;
 use super::screen::frame::Said;
 use super::text;
 use super::theme::Theme;
+use super::told::Told;
 use crate::core::{Action, Closeup, Command, Danger, Mode, Preview, Role, RunningState, Subject, View};
 use crossterm::event::{Event, KeyCode, KeyEventKind};
 use order::Order;
 use ratatui::Frame;
 use said::Spoken;
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the console looks and which keys it has.
@@ -34,6 +34,8 @@ pub struct Look {
     pub theme: Theme,
     /// Keys.
     pub keymap: Keymap,
+    /// Where they come from.
+    pub keys_from: Origin,
     /// Whether only ASCII may be drawn.
     pub ascii: bool,
     /// Whether times are UTC, not local.
@@ -44,6 +46,15 @@ pub struct Look {
     pub privacy: bool,
     /// Whether the theme follows the terminal's background, until a person changes it.
     pub auto: bool,
+}
+
+/// Where something comes from that is chosen by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The name, or the path, that it was asked for by.
+    pub name: String,
+    /// The file; `None` = it is in the program.
+    pub file: Option<PathBuf>,
 }
 
 /// The console at the keyboard.
@@ -58,8 +69,7 @@ pub struct Ui {
     order: Order,
     /// How often a person has turned the page of a wall screen.
     turns: u64,
-    round_trip: RoundTrip,
-    backdrop: Backdrop,
+    told: Told,
     /// Hides customers' names; `None` when they are shown.
     mask: Option<Mask>,
 }
@@ -90,20 +100,14 @@ impl Ui {
             said: None,
             order: Order::default(),
             turns: 0,
-            round_trip: RoundTrip::default(),
-            backdrop: Backdrop::default(),
+            told: Told::default(),
         }
     }
 
-    /// Lets dialogs wait for twice this time, where that is longer than their own guard.
-    pub fn over(mut self, round_trip: RoundTrip) -> Self {
-        self.round_trip = round_trip;
-        self
-    }
-
-    /// Lets the theme `auto` follow this background.
-    pub fn before(mut self, backdrop: Backdrop) -> Self {
-        self.backdrop = backdrop;
+    /// Lets dialogs wait for two round trips to this terminal, where that is longer than their own guard, and the theme
+    /// `auto` follow its background.
+    pub fn on(mut self, told: Told) -> Self {
+        self.told = told;
         self
     }
 
@@ -197,6 +201,8 @@ impl Ui {
             frozen,
             focus: self.places.focus(),
             keymap: &self.look.keymap,
+            look: &self.look,
+            told: &self.told,
             clock: &self.clock,
             needle: None,
             now_ms,
@@ -215,7 +221,7 @@ impl Ui {
     /// Learns that the last picture has reached the terminal: from here on a dialog counts as seen.
     pub fn drawn(&mut self, now_ms: u64) {
         // A key that was pressed at the old picture arrives up to one round trip after the new one was sent.
-        let later = (2 * self.round_trip.ms().unwrap_or(0)).saturating_sub(GUARD_MS);
+        let later = (2 * self.told.round_trip_ms().unwrap_or(0)).saturating_sub(GUARD_MS);
         if let Some(dialog) = &mut self.dialog {
             dialog.drawn(now_ms + later);
         }
@@ -398,7 +404,7 @@ impl Ui {
     }
 
     fn follow_backdrop(&mut self) {
-        let Some(is_light) = self.backdrop.is_light().filter(|_| self.look.auto) else { return };
+        let Some(is_light) = self.told.is_light().filter(|_| self.look.auto) else { return };
         let name = if is_light { Theme::LIGHT } else { Theme::DARK };
         if self.look.theme.name() != name
             && let Ok(theme) = Theme::builtin(name)

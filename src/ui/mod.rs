@@ -1,7 +1,6 @@
 //! The face of the console: turns a view into a picture and keys into orders; knows nothing of the cluster.
 
 mod ask;
-mod backdrop;
 mod big;
 mod chart;
 mod chord;
@@ -20,7 +19,6 @@ mod panel;
 mod pick;
 mod places;
 mod privacy;
-mod round_trip;
 mod safe;
 mod scene;
 mod screen;
@@ -30,16 +28,16 @@ mod tests;
 pub mod text;
 mod theme;
 mod title;
+mod told;
 
 pub use ask::Ask;
-pub use backdrop::Backdrop;
 pub use chord::Chord;
-pub use console::{Look, Ui};
+pub use console::{Look, Origin, Ui};
 pub use export::{Export, json};
 pub use keymap::{Binding, Keymap, Lookup, Place};
 pub use kiosk::Kiosk;
 pub use privacy::Mask;
-pub use round_trip::RoundTrip;
 pub use safe::Safe;
 pub use theme::{Palette, Role, Theme};
 pub use title::{Bell, title};
+pub use told::Told;

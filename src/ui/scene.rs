@@ -1,10 +1,12 @@
 //! What every panel needs to draw itself.
 
 use super::clock::Clock;
+use super::console::Look;
 use super::keymap::Keymap;
 use super::paint::{Ink, Piece};
 use super::search::Needle;
 use super::theme::Role;
+use super::told::Told;
 use crate::core::{Action, Mode, Verdict, View};
 use crate::model::Side;
 
@@ -21,6 +23,9 @@ pub(super) struct Scene<'a> {
     /// The panel the keyboard points at; `None` where there is no choice.
     pub focus: Option<Action>,
     pub keymap: &'a Keymap,
+    pub look: &'a Look,
+    /// What the terminal has told of itself.
+    pub told: &'a Told,
     pub clock: &'a Clock,
     /// What is looked for in the rows of the screen; `None` where nothing can be.
     pub needle: Option<&'a Needle>,

@@ -122,6 +122,22 @@ fn the_theme_follows_a_terminal_that_turns_light_and_dark_again() {
 }
 
 #[test]
+fn help_says_what_the_terminal_has_answered() {
+    let mut terminal = demo((120, 40));
+    terminal.wait_for("4.11.8", SOON);
+    assert!(terminal.was_asked_for_updates());
+    // The answers to what the first picture has asked.
+    terminal.type_text("\x1b[?2026;2$y\x1b[?62;c");
+    terminal.type_text("?G");
+    terminal.wait_for("takes a picture as a whole (mode 2026)", SOON);
+    terminal.wait_for("answers in ", SOON);
+    terminal.wait_for("default, in the program", SOON);
+    terminal.type_text("q");
+    assert_eq!(terminal.exit_code(), 0);
+    terminal.assert_restored();
+}
+
+#[test]
 fn a_robot_takes_a_release_to_done_in_real_time() {
     play(None, "DONE");
 }

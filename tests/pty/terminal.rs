@@ -21,6 +21,7 @@ pub struct Terminal {
     gone: Arc<AtomicBool>,
     reads: Arc<AtomicBool>,
     questions: Arc<AtomicUsize>,
+    asked_for_updates: Arc<AtomicBool>,
     follows_colours: Arc<AtomicBool>,
     line_before: String,
     modes_before: Modes,
@@ -88,17 +89,32 @@ impl Terminal {
         let modes_before = Modes::of(emulator.lock().expect("the emulator lives").screen());
         let (gone, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
         let (questions, follows_colours) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let asked_for_updates = Arc::new(AtomicBool::new(false));
         let reader = Reader {
             output,
             emulator: emulator.clone(),
             gone: gone.clone(),
             reads: reads.clone(),
             questions: questions.clone(),
+            asked_for_updates: asked_for_updates.clone(),
             follows_colours: follows_colours.clone(),
         };
         std::thread::spawn(move || reader.run());
         let master = Some(master);
-        Self { child, keys, emulator, master, gone, reads, questions, follows_colours, line_before, modes_before, home }
+        Self {
+            child,
+            keys,
+            emulator,
+            master,
+            gone,
+            reads,
+            questions,
+            asked_for_updates,
+            follows_colours,
+            line_before,
+            modes_before,
+            home,
+        }
     }
 
     /// Returns the screen, one line per row.
@@ -205,6 +221,11 @@ impl Terminal {
         self.questions.load(Ordering::SeqCst)
     }
 
+    /// Tells whether the terminal was asked whether it knows synchronized updates.
+    pub fn was_asked_for_updates(&self) -> bool {
+        self.asked_for_updates.load(Ordering::SeqCst)
+    }
+
     /// Tells whether the terminal was asked to say when its colours change (mode 2031).
     pub fn follows_colours(&self) -> bool {
         self.follows_colours.load(Ordering::SeqCst)
@@ -255,6 +276,7 @@ struct Reader {
     gone: Arc<AtomicBool>,
     reads: Arc<AtomicBool>,
     questions: Arc<AtomicUsize>,
+    asked_for_updates: Arc<AtomicBool>,
     follows_colours: Arc<AtomicBool>,
 }
 
@@ -269,6 +291,9 @@ impl Reader {
             self.emulator.lock().expect("the emulator lives").process(&buffer[..n]);
             let questions = buffer[..n].windows(3).filter(|bytes| bytes == b"\x1b[c").count();
             self.questions.fetch_add(questions, Ordering::SeqCst);
+            if buffer[..n].windows(9).any(|bytes| bytes == b"\x1b[?2026$p") {
+                self.asked_for_updates.store(true, Ordering::SeqCst);
+            }
             let modes = buffer[..n].windows(8).filter_map(|bytes| bytes.strip_prefix(b"\x1b[?2031"));
             for mode in modes {
                 self.follows_colours.store(mode == b"h", Ordering::SeqCst);

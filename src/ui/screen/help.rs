@@ -59,7 +59,39 @@ fn rows(scene: &Scene, width: usize) -> Vec<Row> {
             scene.ink.wrap(rule, width.saturating_sub(4)).iter().map(|r| Row::from(scene.ink.text(&format!("   {r}")))),
         );
     }
+    rows.push(Row::default());
+    rows.push(heading("this console"));
+    for (label, text) in this_console(scene) {
+        rows.extend(frame::labelled(scene, &format!("  {label}"), &text, None, width as u16));
+    }
     rows
+}
+
+/// Says what the console is like here, which is what one asks when it is slow, flickers or has other keys.
+fn this_console(scene: &Scene) -> [(&'static str, String); 4] {
+    let answers = match scene.told.round_trip_ms() {
+        Some(ms) => format!("answers in {ms} ms"),
+        None => "has not answered".to_owned(),
+    };
+    let updates = match scene.told.is_synchronized() {
+        Some(true) => "takes a picture as a whole (mode 2026)",
+        Some(false) => "does not know synchronized updates (mode 2026): pictures may flicker",
+        None => "has not said whether it knows synchronized updates (mode 2026)",
+    };
+    let origin = &scene.look.keys_from;
+    let keys = match &origin.file {
+        Some(file) if file.as_os_str() == origin.name.as_str() => origin.name.clone(),
+        Some(file) => format!("{}, from {}", origin.name, file.display()),
+        None => format!("{}, in the program", origin.name),
+    };
+    let follows = if scene.look.auto { ", follows the terminal's background" } else { "" };
+    let letters = if scene.ink.ascii { "ASCII alone" } else { "UTF-8" };
+    [
+        ("terminal", format!("{answers}; {updates}")),
+        ("keys", keys),
+        ("theme", format!("{}{follows}", scene.look.theme.name())),
+        ("letters", letters.to_owned()),
+    ]
 }
 
 fn of(scene: &Scene, width: usize, wanted: impl Fn(Action) -> bool) -> Vec<Row> {

@@ -12,7 +12,7 @@ mod snapshots;
 mod spoil;
 pub(super) mod views;
 
-use super::{Keymap, Look, Theme, Ui};
+use super::{Keymap, Look, Origin, Theme, Ui};
 use crate::core::View;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -31,7 +31,8 @@ pub(super) fn console_with(theme: &str, ascii: bool) -> Ui {
 /// Returns how such a console looks.
 pub(super) fn look(theme: &str, ascii: bool) -> Look {
     let theme = Theme::builtin(theme).unwrap();
-    Look { theme, keymap: Keymap::default(), ascii, utc: true, kiosk: None, privacy: false, auto: false }
+    let (keymap, keys_from) = (Keymap::default(), Origin { name: "default".to_owned(), file: None });
+    Look { theme, keymap, keys_from, ascii, utc: true, kiosk: None, privacy: false, auto: false }
 }
 
 /// Draws one frame and tells the console that it has been seen.

@@ -4,7 +4,7 @@ use super::journeys::{Desk, key_of};
 use super::{console, look, views};
 use crate::core::{Action, FreshRow, Header, Mode, Moved, RunningRow, RunningState, View};
 use crate::model::Side;
-use crate::ui::{Ask, Kiosk, Look, Role, Ui};
+use crate::ui::{Ask, Kiosk, Look, Origin, Role, Told, Ui};
 
 const SIZE: (u16, u16) = (120, 40);
 
@@ -390,4 +390,30 @@ fn nothing_that_was_not_read_is_shown_as_none() {
     view.header.stale = vec!["Release has not been read yet".to_owned()];
     let mut wall = Desk::of(Ui::new(Look { kiosk, ..look("dark16", false) }), view, SIZE);
     shows(&mut wall, "CONNECTING: nothing has been read yet");
+}
+
+#[test]
+fn help_ends_with_what_this_console_is_like() {
+    let mut desk = desk();
+    desk.press("? G");
+    shows(&mut desk, "has not answered; has not said whether it knows synchronized updates");
+    shows(&mut desk, "default, in the program");
+    let told = Told::default();
+    told.round_trip(140);
+    told.synchronized(false);
+    let file = "/home/kim/.config/pilothouse/keymaps/mine.toml";
+    for (name, keys) in [("mine", format!("mine, from {file}")), (file, file.to_owned())] {
+        let keys_from = Origin { name: name.to_owned(), file: Some(file.into()) };
+        let look = Look { keys_from, auto: true, ..look("dark16", true) };
+        let mut desk = Desk::of(Ui::new(look).on(told.clone()), views::held(), (160, 45));
+        desk.press("? G");
+        shows(&mut desk, "answers in 140 ms; does not know synchronized updates (mode 2026): pictures may flicker");
+        shows(&mut desk, &format!("keys       {keys} "));
+        shows(&mut desk, "dark16, follows the terminal's background");
+        shows(&mut desk, "ASCII alone");
+    }
+    told.synchronized(true);
+    let mut desk = Desk::of(Ui::new(look("mono", false)).on(told), views::held(), (160, 45));
+    desk.press("? G");
+    shows(&mut desk, "takes a picture as a whole");
 }

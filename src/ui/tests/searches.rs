@@ -234,18 +234,18 @@ fn a_copy_that_is_too_long_is_cut_and_says_so() {
 
 #[test]
 fn the_theme_auto_follows_the_background_until_a_person_chooses() {
-    let backdrop = crate::ui::Backdrop::default();
-    let ui = Ui::new(Look { auto: true, ..look(Theme::DARK, false) }).before(backdrop.clone());
+    let told = crate::ui::Told::default();
+    let ui = Ui::new(Look { auto: true, ..look(Theme::DARK, false) }).on(told.clone());
     let mut desk = Desk::of(ui, views::held(), SIZE);
     let dark = desk.ui.theme().to_owned();
-    backdrop.learn(true);
+    told.background(true);
     desk.draw();
     assert_eq!((dark.as_str(), desk.ui.theme()), (Theme::DARK, Theme::LIGHT));
-    backdrop.learn(false);
+    told.background(false);
     desk.draw();
     assert_eq!(desk.ui.theme(), Theme::DARK);
     desk.press("t t");
-    backdrop.learn(true);
+    told.background(true);
     desk.draw();
     assert_eq!(desk.ui.theme(), "mono");
 }

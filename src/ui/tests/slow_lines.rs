@@ -3,7 +3,7 @@
 use super::journeys::{Desk, SIZE};
 use super::{console, look, views};
 use crate::core::{Command, Confirm};
-use crate::ui::{Ask, Keymap, Look, Ui, text};
+use crate::ui::{Ask, Keymap, Look, Told, Ui, text};
 
 #[test]
 fn hold_that_arrives_together_with_esc_before_it_holds() {
@@ -26,9 +26,9 @@ fn hold_that_arrives_together_with_esc_before_it_holds() {
 fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
     let mut desk = Desk::new(views::baking());
     desk.confirm = Confirm::Yes;
-    let round_trip = crate::ui::RoundTrip::default();
-    round_trip.learn(700);
-    desk.ui = console(false).over(round_trip.clone());
+    let told = Told::default();
+    told.round_trip(700);
+    desk.ui = console(false).on(told.clone());
     desk.press("R");
     desk.draw();
     desk.now_ms += 1399;
@@ -37,7 +37,7 @@ fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
     desk.now_ms += 1;
     assert_eq!(desk.press("y").len(), 1);
     // A quick line changes nothing.
-    round_trip.learn(20);
+    told.round_trip(20);
     desk.press("R");
     desk.draw();
     desk.now_ms += 399;
@@ -50,9 +50,9 @@ fn over_a_slow_line_a_dialog_waits_for_two_round_trips() {
 fn a_line_that_froze_once_keeps_no_dialog_from_its_keys_for_long() {
     let mut desk = Desk::new(views::baking());
     desk.confirm = Confirm::Yes;
-    let round_trip = crate::ui::RoundTrip::default();
-    round_trip.learn(40_000);
-    desk.ui = console(false).over(round_trip);
+    let told = Told::default();
+    told.round_trip(40_000);
+    desk.ui = console(false).on(told);
     desk.press("R");
     desk.draw();
     desk.now_ms += 2000;
