@@ -64,6 +64,8 @@ pub enum Action {
     NextMatch,
     /// Goes to the row before that matches.
     PreviousMatch,
+    /// Follows the newest entry of the journal, or stays where one is.
+    Follow,
     /// Sorts the customers another way.
     Sort,
     /// Shows more columns of the customers.

@@ -1,5 +1,6 @@
 //! The console's own state: which screen, what is selected, which dialog; and what each key does to it.
 
+mod look;
 mod order;
 mod said;
 mod take;
@@ -8,54 +9,23 @@ use super::ask::Ask;
 use super::chord::Chord;
 use super::clock::Clock;
 use super::dialog::{Confirming, Dialog, GUARD_MS, Leaving, Menu, Palette, Press, Reply, Starting};
-use super::keymap::{self, Keymap, Lookup, Place};
-use super::kiosk::{self, Kiosk};
+use super::keymap::{self, Lookup, Place};
+use super::kiosk;
 use super::paint::Ink;
 use super::places::Places;
 use super::privacy::{Mask, reveal};
 use super::scene::Scene;
 use super::screen::frame::Said;
 use super::text;
-use super::theme::Theme;
 use super::told::Told;
 use crate::core::{Action, Closeup, Command, Danger, Mode, Preview, Role, RunningState, Subject, View};
 use crossterm::event::{Event, KeyCode, KeyEventKind};
+pub use look::{Look, Origin};
 use order::Order;
 use ratatui::Frame;
 use said::Spoken;
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// How the console looks and which keys it has.
-#[derive(Clone, Debug)]
-pub struct Look {
-    /// Colours and signs.
-    pub theme: Theme,
-    /// Keys.
-    pub keymap: Keymap,
-    /// Where they come from.
-    pub keys_from: Origin,
-    /// Whether only ASCII may be drawn.
-    pub ascii: bool,
-    /// Whether times are UTC, not local.
-    pub utc: bool,
-    /// How a wall screen behaves; `None` at a console.
-    pub kiosk: Option<Kiosk>,
-    /// Whether customers' names are replaced by signs.
-    pub privacy: bool,
-    /// Whether the theme follows the terminal's background, until a person changes it.
-    pub auto: bool,
-}
-
-/// Where something comes from that is chosen by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The name, or the path, that it was asked for by.
-    pub name: String,
-    /// The file; `None` = it is in the program.
-    pub file: Option<PathBuf>,
-}
 
 /// The console at the keyboard.
 pub struct Ui {
@@ -188,7 +158,7 @@ impl Ui {
     pub fn draw(&mut self, frame: &mut Frame, view: &View, now_ms: u64) {
         let view = &*self.shown(view);
         let order = self.order.is_worth_showing(now_ms, view);
-        self.follow_backdrop();
+        self.look.follow(&self.told);
         let area = frame.area();
         let buf = frame.buffer_mut();
         let ink = Ink { theme: &self.look.theme, ascii: self.look.ascii };
@@ -356,13 +326,20 @@ impl Ui {
                 self.say_missing(now_ms, begun);
             }
             Action::Sort => self.sort(now_ms, shown),
+            Action::Follow => {
+                let said = self.places.follow(shown);
+                self.say_done(now_ms, said);
+            }
             Action::Wide => self.widen(now_ms, shown),
             Action::NextMatch | Action::PreviousMatch => {
                 let said = self.places.seek(action == Action::NextMatch, shown);
                 self.say(now_ms, &said);
             }
             Action::Freeze => self.freeze(now_ms, view),
-            Action::Theme => self.next_theme(now_ms),
+            Action::Theme => {
+                let said = format!("theme {}", self.look.next_theme());
+                self.say_done(now_ms, &said);
+            }
             Action::Copy => return self.copy(now_ms, shown),
             Action::Export => return self.export(now_ms, shown),
             Action::Open => {
@@ -403,16 +380,6 @@ impl Ui {
         self.places.customers.sort_next();
     }
 
-    fn follow_backdrop(&mut self) {
-        let Some(is_light) = self.told.is_light().filter(|_| self.look.auto) else { return };
-        let name = if is_light { Theme::LIGHT } else { Theme::DARK };
-        if self.look.theme.name() != name
-            && let Ok(theme) = Theme::builtin(name)
-        {
-            self.look.theme = theme;
-        }
-    }
-
     fn widen(&mut self, now_ms: u64, view: &View) {
         let opened = self.places.look(Action::Customers, view);
         self.say_missing(now_ms, opened);
@@ -424,17 +391,6 @@ impl Ui {
             Some(_) => None,
             None => Some(Frozen { view: Arc::new(view.clone()), since_ms: now_ms }),
         };
-    }
-
-    fn next_theme(&mut self, now_ms: u64) {
-        let names: Vec<&str> = Theme::names().collect();
-        let at = names.iter().position(|name| *name == self.look.theme.name()).map_or(0, |at| at + 1);
-        let name = names[at % names.len()];
-        if let Ok(theme) = Theme::builtin(name) {
-            self.look.theme = theme;
-            self.look.auto = false;
-            self.say_done(now_ms, &format!("theme {name}"));
-        }
     }
 
     fn hold(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {

@@ -46,6 +46,13 @@ impl Pick {
         self.step(keys, action, page)
     }
 
+    /// Moves the selection of a list that grows at its top: on the first row it stays on the first row, whatever arrives.
+    pub fn step_following<K: AsRef<str>>(&mut self, keys: &[K], action: Action, page: usize) {
+        if self.step_from_shown(keys, action, page) && self.index == 0 {
+            self.clear();
+        }
+    }
+
     /// Moves the selection; returns whether the action is a move. The first move selects the first row.
     pub fn step<K: AsRef<str>>(&mut self, keys: &[K], action: Action, page: usize) -> bool {
         let last = keys.len().saturating_sub(1);
@@ -93,6 +100,15 @@ mod tests {
         assert_eq!(pick.index(&["x", "y", "a", "b", "c"]), 4);
         assert_eq!(pick.index(&["x"]), 0);
         assert!(!pick.step(&["a"], Action::Help, 5));
+    }
+
+    #[test]
+    fn on_its_first_row_a_list_that_grows_at_its_top_is_followed() {
+        let mut pick = Pick::default();
+        pick.step_following(&["b", "a"], Action::Down, 5);
+        assert_eq!((pick.key(), pick.index(&["c", "b", "a"])), (Some("a"), 2));
+        pick.step_following(&["c", "b", "a"], Action::First, 5);
+        assert_eq!((pick.key(), pick.index(&["d", "c", "b", "a"])), (None, 0));
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Places {
             Screen::Customers => self.customers.step(action, self.page, view),
             Screen::Audit => {
                 let keys = self.audit_keys(view);
-                self.audit.step_from_shown(&keys, action, self.page);
+                self.audit.step_following(&keys, action, self.page);
             }
             Screen::Releases => {
                 let names = self.release_names();
@@ -193,6 +193,18 @@ impl Places {
                 };
             }
         }
+    }
+
+    /// Follows the newest entry of the journal, which is opened first, or stays on the marked one; says which.
+    pub fn follow(&mut self, view: &View) -> &'static str {
+        if self.screen == Screen::Audit && self.audit.key().is_none() {
+            let keys = self.audit_keys(view);
+            self.audit.select(&keys, self.audit.index(&keys));
+            return "stays on this entry";
+        }
+        self.open(Screen::Audit);
+        self.audit.clear();
+        "follows the newest entry"
     }
 
     /// Points at the next panel or the one before, or shows the next graph or ring; tells whether there is more than one.

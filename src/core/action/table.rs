@@ -245,6 +245,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         None,
     ),
     row(
+        Action::Follow,
+        "view.follow",
+        "follow",
+        "Follow the newest entry of the journal, or stay on the one that is marked.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
+    row(
         Action::Sort,
         "view.sort",
         "sort",

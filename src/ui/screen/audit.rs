@@ -21,6 +21,7 @@ const KEYS: &[Action] = &[
     Action::Help,
     Action::Export,
     Action::Copy,
+    Action::Follow,
     Action::TimeZone,
     Action::Quit,
 ];
@@ -104,7 +105,12 @@ pub(in crate::ui) fn draw(
         rows => (rows as u16 + 2).min(body.height / 2),
     };
     let (list, below) = frame::split(body, body.height - detail_rows);
-    let inner = scene.ink.frame(buf, list, title(scene, audit), vec![note(scene, audit, at, lines.len())]);
+    let inner = scene.ink.frame(
+        buf,
+        list,
+        title(scene, audit),
+        vec![note(scene, audit, &footer::position(at, lines.len()), pick, list.width)],
+    );
     put(buf, inner, 0, &Row::from(scene.ink.role(Role::Dim, &heading(scene, inner.width))));
     let room = usize::from(inner.height.saturating_sub(1));
     let top = pick.window(at, lines.len(), room);
@@ -143,9 +149,13 @@ fn title(scene: &Scene, audit: &Audit) -> Vec<Piece> {
     pieces
 }
 
-fn note(scene: &Scene, audit: &Audit, at: usize, of: usize) -> Piece {
+fn note(scene: &Scene, audit: &Audit, position: &str, pick: &Pick, width: u16) -> Piece {
     let older = if audit.older > 0 { format!("{} older in ConfigMaps  ", audit.older) } else { String::new() };
-    scene.ink.role(Role::Dim, &format!("{older}times {}  {}", scene.clock.zone(), footer::position(at, of)))
+    let follows = if pick.key().is_none() { "follows  " } else { "" };
+    // The clock in the header has the zone, too.
+    let has_room = width >= 100 || older.is_empty();
+    let zone = if has_room { format!("times {}  ", scene.clock.zone()) } else { String::new() };
+    scene.ink.role(Role::Dim, &format!("{older}{follows}{zone}{position}"))
 }
 
 /// How wide the names, the results and the numbers are.

@@ -3,7 +3,7 @@
 use super::journeys::{Desk, key_of};
 use super::snapshots::with_findings;
 use super::{look, views};
-use crate::core::{Mode, View};
+use crate::core::{Mode, NoticeRow, View};
 use crate::ui::{Ask, Export, Look, Theme, Ui};
 
 const SIZE: (u16, u16) = (80, 24);
@@ -248,4 +248,37 @@ fn the_theme_auto_follows_the_background_until_a_person_chooses() {
     told.background(true);
     desk.draw();
     assert_eq!(desk.ui.theme(), "mono");
+}
+
+#[test]
+fn the_journal_follows_its_newest_entry_while_the_mark_is_on_it() {
+    let arrives = |desk: &mut Desk, second: &str| {
+        let text = format!("news of {second}");
+        let at = Some(views::at(&format!("04:00:{second}")));
+        desk.view.notices.insert(0, NoticeRow { at, tone: None, text: text.clone() });
+        text
+    };
+    let mut desk = desk(views::held());
+    desk.press("a");
+    shows(&mut desk, "follows  1/6");
+    let newest = arrives(&mut desk, "01");
+    assert_eq!(selected(&mut desk), newest);
+    desk.press("j");
+    assert!(!desk.draw().contains("follows"));
+    let here = selected(&mut desk);
+    let newest = arrives(&mut desk, "02");
+    assert_eq!((selected(&mut desk) == here, here == newest), (true, false));
+    desk.press("g");
+    let newest = arrives(&mut desk, "03");
+    assert_eq!(selected(&mut desk), newest);
+    desk.press("f");
+    shows(&mut desk, "stays on this entry");
+    arrives(&mut desk, "04");
+    assert_eq!(selected(&mut desk), newest);
+    desk.press("f");
+    shows(&mut desk, "follows the newest entry");
+    assert_eq!(selected(&mut desk), "news of 04");
+    desk.press("j m f");
+    shows(&mut desk, "chain ok");
+    assert_eq!(selected(&mut desk), "news of 04");
 }
