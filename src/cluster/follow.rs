@@ -2,6 +2,7 @@
 
 use super::Clock;
 use super::client::ReadClient;
+use super::hurry::Hurry;
 use super::prune;
 use super::read::{get, list, list_as};
 use super::stream::{Frame, Frames};
@@ -17,7 +18,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// How long a watch lasts. Its end is a sign of life that also a quiet kind gives; with the time of a request it stays
 /// below the 5 s that every source owes.
@@ -45,12 +46,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// How often the server's time is told.
 const TELL_TIME_MS: i64 = 10_000;
 
-/// Where events go, and when the server's time was told last.
+/// Where events go, when the server's time was told last, and who hurries.
 #[derive(Clone)]
 pub(super) struct Out {
     tx: mpsc::Sender<Event>,
     clock: Clock,
     told: Arc<Mutex<Option<Timestamp>>>,
+    hurry: Hurry,
 }
 
 /// Follows a kind until the receiver of the events is gone.
@@ -64,9 +66,14 @@ pub(super) async fn follow(client: ReadClient, spec: WatchSpec, out: Out) {
 }
 
 impl Out {
-    /// Sends events to `tx`, with the console's time from `clock`.
-    pub fn new(tx: mpsc::Sender<Event>, clock: Clock) -> Self {
-        Self { tx, clock, told: Arc::new(Mutex::new(None)) }
+    /// Sends events to `tx`, with the console's time from `clock`; `hurry` ends pauses after failures.
+    pub fn new(tx: mpsc::Sender<Event>, clock: Clock, hurry: Hurry) -> Self {
+        Self { tx, clock, told: Arc::new(Mutex::new(None)), hurry }
+    }
+
+    /// Waits after so many failures in a row.
+    async fn pause(&self, failures: u32) {
+        self.hurry.wait_until(Instant::now() + pause(failures)).await;
     }
 
     async fn send(&self, event: Event) -> Result<(), Gone> {
@@ -146,13 +153,13 @@ impl Follower {
                     // The version is compacted away, which is no failure of the source, unless a fresh list is, too.
                     self.version = None;
                     if failures > 0 {
-                        sleep(pause(failures)).await;
+                        self.out.pause(failures).await;
                     }
                     failures += 1;
                 }
                 Err(Stop::Fault(fault)) => {
                     self.failed(&fault).await?;
-                    sleep(pause(failures)).await;
+                    self.out.pause(failures).await;
                     failures += 1;
                 }
             }
@@ -298,7 +305,7 @@ impl Follower {
                 }
                 Err(fault) => {
                     self.failed(&fault).await?;
-                    sleep(pause(failures)).await;
+                    self.out.pause(failures).await;
                     failures += 1;
                 }
             }

@@ -3,6 +3,7 @@
 use super::Clock;
 use super::client::ReadClient;
 use super::follow::{Out, follow};
+use super::hurry::Hurry;
 use crate::core::Event;
 use crate::model::ResourceKind;
 use tokio::sync::mpsc;
@@ -31,9 +32,9 @@ pub struct Watches {
 /// Each kind begins with a complete list ([`crate::core::Change::Reset`]). Plans and Leases are listed every 2 s with
 /// quorum, Releases under way are read every 2 s beside their watch, every other watch lasts 4 s at most: no source is
 /// without a sign of life for more than 5 s while the API server answers. Answers' `Date` headers become
-/// [`Event::ServerTime`] at most every 10 s.
-pub fn watch(client: ReadClient, kinds: &[WatchSpec], clock: Clock, tx: mpsc::Sender<Event>) -> Watches {
-    let mut watches = Watches { client, out: Out::new(tx, clock), tasks: JoinSet::new(), customers: None };
+/// [`Event::ServerTime`] at most every 10 s. `hurry` ends pauses after failures.
+pub fn watch(client: ReadClient, kinds: &[WatchSpec], clock: Clock, hurry: Hurry, tx: mpsc::Sender<Event>) -> Watches {
+    let mut watches = Watches { client, out: Out::new(tx, clock, hurry), tasks: JoinSet::new(), customers: None };
     for spec in kinds {
         watches.add(spec.clone());
     }
@@ -153,7 +154,7 @@ mod tests {
         let (tx, mut rx) = mpsc::channel(64);
         let begun = Instant::now();
         let clock: Clock = Arc::new(move || now_at(u64::try_from(begun.elapsed().as_millis()).unwrap()));
-        let _watches = watch(client, &[spec], clock, tx);
+        let _watches = watch(client, &[spec], clock, Hurry::default(), tx);
         let mut told = Vec::new();
         let end = begun + Duration::from_secs(seconds);
         while let Ok(Some(event)) = tokio::time::timeout_at(end, rx.recv()).await {
@@ -352,7 +353,7 @@ mod tests {
     async fn of_the_config_maps_only_the_customers_one_is_followed_and_only_the_last_named() {
         let (client, log) = server((0..4).map(|_| listed(1, &[])));
         let (tx, mut rx) = mpsc::channel(64);
-        let mut watches = watch(client, &[], Arc::new(|| now_at(0)), tx);
+        let mut watches = watch(client, &[], Arc::new(|| now_at(0)), Hurry::default(), tx);
         watches.customers("one");
         assert!(rx.recv().await.is_some());
         watches.customers("two");
@@ -365,6 +366,24 @@ mod tests {
         let before = paths(&log).len();
         sleep(Duration::from_secs(20)).await;
         assert_eq!(paths(&log).len(), before, "a dropped handle ends every task");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hurries_ends_the_pause_after_failures() {
+        for kind in [ResourceKind::Service, ResourceKind::Lease] {
+            let (client, log) = server((0..20).map(|_| Reply::Whole(503, json!({}))));
+            let (tx, mut rx) = mpsc::channel(64);
+            let hurry = Hurry::default();
+            let _watches = watch(client, &[WatchSpec::all(kind)], Arc::new(|| now_at(0)), hurry.clone(), tx);
+            // By now it is asked every 5 s.
+            sleep(Duration::from_secs(14)).await;
+            let before = log.lock().unwrap().len();
+            hurry.up();
+            sleep(Duration::from_millis(1)).await;
+            let asked: Vec<u64> = log.lock().unwrap().iter().skip(before).map(|(at, _)| *at).collect();
+            assert_eq!(asked.len(), 1, "{kind:?}: {:?}", log.lock().unwrap());
+            while rx.try_recv().is_ok() {}
+        }
     }
 
     #[test]

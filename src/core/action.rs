@@ -98,6 +98,8 @@ pub enum Action {
     Open,
     /// Goes back.
     Back,
+    /// Asks every source again at once.
+    Retry,
     /// Draws the whole screen again.
     Redraw,
     /// Switches between UTC and local time.

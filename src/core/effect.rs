@@ -22,6 +22,8 @@ pub enum Effect {
         /// After this the read counts as failed.
         deadline: Span,
     },
+    /// Ask every source again at once that waits before it is asked again.
+    Hurry,
     /// Poll these metrics from now on, instead of what was polled before.
     Poll(Box<MetricsRequest>),
     /// Watch this ConfigMap for the customers, and no other.

@@ -59,6 +59,8 @@ pub enum Event {
     Survey(Box<Survey>),
     /// Somebody looks at what speaks against a start and wants a survey no older than this.
     SurveyWanted(Span),
+    /// Somebody does not want to wait until silent sources are asked again.
+    RetryWanted,
     /// This console has done something for its person that is worth a line, such as an export.
     Noted(String),
     /// Time has passed.

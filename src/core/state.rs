@@ -424,6 +424,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Rights(answers) => state.rights.take(answers),
         Event::Survey(survey) => state.surveys.take(now, *survey),
         Event::SurveyWanted(within) => state.surveys.want(within),
+        Event::RetryWanted => effects.push(Effect::Hurry),
         Event::Noted(text) => state.notice(now, Tone::Plain, text),
         Event::Tick => {}
         Event::Leaving => super::order::on_leaving(state),

@@ -385,7 +385,7 @@ impl Bed {
                     let survey = seed::survey(&request, &self.policies, &self.scalers);
                     self.tell(desk, Event::Survey(Box::new(survey)));
                 }
-                Effect::Poll(_) | Effect::WatchCustomers(_) => {}
+                Effect::Poll(_) | Effect::WatchCustomers(_) | Effect::Hurry => {}
             }
         }
         panic!("the consoles never come to rest");

@@ -2,7 +2,7 @@
 
 use super::profile::{self, Whose};
 use super::source::{Prometheus, Question, Range};
-use crate::cluster::Clock;
+use crate::cluster::{Clock, Hurry};
 use crate::core::{Event, GateAnswer, GateQuery, MetricsRequest};
 use crate::gate::step;
 use crate::model::{Batch, Family, LabelledPoints, RawSeries, Reading, Span, Timestamp};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// The shortest window of raw samples.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(15);
@@ -119,8 +119,8 @@ pub fn period(interval: Option<Span>) -> Duration {
 }
 
 /// Polls until the receiver is gone or the handle is dropped, at most `every` apart and more often where the scrape
-/// interval turns out shorter.
-pub fn spawn(mut poller: Poller, every: Duration, clock: Clock, tx: mpsc::Sender<Event>) -> Polling {
+/// interval turns out shorter, or if somebody hurries.
+pub fn spawn(mut poller: Poller, every: Duration, clock: Clock, hurry: Hurry, tx: mpsc::Sender<Event>) -> Polling {
     let task = tokio::spawn(async move {
         loop {
             let begun = Instant::now();
@@ -129,7 +129,7 @@ pub fn spawn(mut poller: Poller, every: Duration, clock: Clock, tx: mpsc::Sender
                     return;
                 }
             }
-            sleep_until((begun + every.min(poller.period())).max(Instant::now() + REST)).await;
+            hurry.wait_until((begun + every.min(poller.period())).max(Instant::now() + REST)).await;
         }
     });
     Polling { task }

@@ -192,15 +192,21 @@ async fn polling_goes_on_at_its_period_until_the_handle_is_dropped() {
     plan.interval = Some(Span::seconds(2));
     let poller = Poller::new(request(plan, vec![]), Some(client));
     let (tx, mut rx) = mpsc::channel(64);
-    let every = poller.period();
-    let polling = spawn(poller, every, Arc::new(|| at(7)), tx);
+    let (every, hurry) = (poller.period(), crate::cluster::Hurry::default());
+    let polling = spawn(poller, every, Arc::new(|| at(7)), hurry.clone(), tx);
+    let begun = tokio::time::Instant::now();
     for _ in 0..3 {
         assert!(matches!(rx.recv().await, Some(Event::Metrics(batch)) if batch.at == at(7)));
     }
-    assert_eq!(log.lock().unwrap().len(), 3 * Family::ALL.len());
+    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+    // Who hurries does not wait for the period's end.
+    hurry.up();
+    assert!(rx.recv().await.is_some());
+    assert_eq!(begun.elapsed(), Duration::from_millis(2500));
+    assert_eq!(log.lock().unwrap().len(), 4 * Family::ALL.len());
     drop(polling);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(log.lock().unwrap().len(), 3 * Family::ALL.len());
+    assert_eq!(log.lock().unwrap().len(), 4 * Family::ALL.len());
 }
 
 /// A Prometheus on loopback that accepts one token and notes who asked what.

@@ -163,6 +163,7 @@ impl App {
                     tracing::info!(action = command.action().spec().id, "order");
                     self.engine.give(Event::Command { command, mark });
                 }
+                Ask::Retry => self.engine.give(Event::RetryWanted),
                 Ask::Plan(name) => self.engine.give(Event::Plan(name)),
                 Ask::Copy(text) => match self.beside.copy(&text) {
                     Some(bytes) => self.painter.send(bytes),

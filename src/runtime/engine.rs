@@ -195,6 +195,7 @@ impl Engine {
                 let answer = self.links.read(read, deadline);
                 self.enqueue(lane, answer.map(move |result| Event::ReadDone { id, result }).boxed());
             }
+            Effect::Hurry => self.links.hurry(),
             Effect::Poll(request) => {
                 // The old poller ends first, so that its last round cannot arrive after the new one's first.
                 self.metrics = None;

@@ -1,6 +1,6 @@
 //! Where effects go: the seam between the loop and the adapters of cluster and metrics.
 
-use crate::cluster::{self, DriveClient, ReadClient, WatchSpec};
+use crate::cluster::{self, DriveClient, Hurry, ReadClient, WatchSpec};
 use crate::core::{
     Allowed, Event, Found, Identity, MetricsRequest, Read, ReadFailure, Right, Survey, SurveyRequest, Write,
 };
@@ -30,6 +30,8 @@ pub trait Links: Send + Sync + 'static {
     fn watch_customers(&self, name: &str, post: mpsc::Sender<Event>) -> Guard;
     /// Polls metrics and gates, until the guard is dropped.
     fn poll(&self, request: MetricsRequest, post: mpsc::Sender<Event>) -> Guard;
+    /// Ends what watches and polls wait for before they ask again.
+    fn hurry(&self);
     /// Sends one write, once.
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome>;
     /// Reads with quorum.
@@ -46,6 +48,7 @@ pub struct Wired {
     drive: Option<DriveClient>,
     metrics: Option<(String, Authentication)>,
     clock: Clock,
+    hurry: Hurry,
 }
 
 impl Wired {
@@ -58,7 +61,11 @@ impl Wired {
         metrics: Option<(String, Authentication)>,
         clock: Clock,
     ) -> Self {
-        Self { read, drive, metrics, clock }
+        Self { read, drive, metrics, clock, hurry: Hurry::default() }
+    }
+
+    fn follow(&self, kinds: &[WatchSpec], post: mpsc::Sender<Event>) -> Guard {
+        Box::new(cluster::watch(self.read.clone(), kinds, self.clock.clone(), self.hurry.clone(), post))
     }
 }
 
@@ -69,12 +76,11 @@ impl Links for Wired {
     }
 
     fn watch(&self, post: mpsc::Sender<Event>) -> Guard {
-        Box::new(cluster::watch(self.read.clone(), &WatchSpec::console(), self.clock.clone(), post))
+        self.follow(&WatchSpec::console(), post)
     }
 
     fn watch_customers(&self, name: &str, post: mpsc::Sender<Event>) -> Guard {
-        let spec = WatchSpec::one(ResourceKind::ConfigMap, name);
-        Box::new(cluster::watch(self.read.clone(), &[spec], self.clock.clone(), post))
+        self.follow(&[WatchSpec::one(ResourceKind::ConfigMap, name)], post)
     }
 
     fn poll(&self, mut request: MetricsRequest, post: mpsc::Sender<Event>) -> Guard {
@@ -84,7 +90,11 @@ impl Links for Wired {
         }
         let poller = Poller::new(request, Some(self.read.client()));
         let every = poller.period();
-        Box::new(metrics::spawn(poller, every, self.clock.clone(), post))
+        Box::new(metrics::spawn(poller, every, self.clock.clone(), self.hurry.clone(), post))
+    }
+
+    fn hurry(&self) {
+        self.hurry.up();
     }
 
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {

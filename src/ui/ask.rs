@@ -15,6 +15,8 @@ pub enum Ask {
     },
     /// Open this one of several plans.
     Plan(String),
+    /// Ask every source again at once.
+    Retry,
     /// Leave.
     Quit,
     /// Draw every cell again.

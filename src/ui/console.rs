@@ -301,6 +301,7 @@ impl Ui {
             Action::Approve => return self.approve(now_ms, view),
             Action::Menu => self.dialog = Some(Dialog::Menu(Menu::default())),
             Action::Palette => self.dialog = Some(Dialog::Palette(Palette::default())),
+            Action::Retry => return self.retry(now_ms, view),
             Action::Redraw => return vec![Ask::Redraw],
             Action::TimeZone => {
                 if !self.clock.toggle() {
@@ -400,6 +401,17 @@ impl Ui {
         }
         self.say(now_ms, "hold is ordered");
         vec![Ask::Run { command: Command::Hold { reason: text::BY_KEY.to_owned() }, mark: None }]
+    }
+
+    /// Has old sources asked again; while all are fresh there is nothing to hurry.
+    fn retry(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {
+        let header = &view.header;
+        if header.stale.is_empty() && header.fresh.iter().all(|row| !row.stale) {
+            self.say(now_ms, "the numbers are fresh: there is nothing to ask again");
+            return Vec::new();
+        }
+        self.say_done(now_ms, "the cluster and the metrics source are asked again");
+        vec![Ask::Retry]
     }
 
     fn approve(&mut self, now_ms: u64, view: &View) -> Vec<Ask> {

@@ -341,6 +341,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         Danger::Look,
         None,
     ),
+    row(
+        Action::Retry,
+        "view.retry",
+        "ask again",
+        "Ask the cluster and the metrics source again at once while numbers are old.",
+        Role::Look,
+        Danger::Look,
+        None,
+    ),
     row(Action::Redraw, "view.redraw", "redraw", "Draw the whole screen again.", Role::Look, Danger::Look, None),
     row(
         Action::TimeZone,

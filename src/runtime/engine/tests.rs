@@ -53,6 +53,10 @@ impl Links for World {
         Box::new(Ends(self.0.clone(), format!("poll {}", request.namespace)))
     }
 
+    fn hurry(&self) {
+        self.0.note("hurry");
+    }
+
     fn write(&self, write: Write) -> BoxFuture<'static, Outcome> {
         let notebook = self.0.clone();
         async move {
@@ -210,6 +214,15 @@ async fn who_we_are_is_asked_until_it_is_answered_but_once_in_watch_mode() {
         while timeout_at(end, engine.step()).await.is_ok() {}
         assert_eq!(world.0.read().len(), times, "watch: {watch}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_want_to_wait_has_the_sources_asked_again_once() {
+    let world = World::default();
+    let mut engine = engine(&world, true);
+    engine.give(Event::RetryWanted);
+    engine.give(Event::Tick);
+    assert_eq!(world.0.read(), ["hurry"]);
 }
 
 fn request(namespace: &str) -> MetricsRequest {

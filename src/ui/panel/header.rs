@@ -243,29 +243,32 @@ fn banner(scene: &Scene, width: usize, is_roomy: bool) -> (String, String) {
     let said = scene.clock.short(header.logged_out);
     let login = header.logged_out.map(|_| format!("AUTH EXPIRED since {said}; ")).unwrap_or_default();
     let why = format!(" STALE: {login}{}.", header.stale.join("; "));
-    let (hold, back) = (scene.key(Action::Hold), scene.key(Action::Rollback));
+    let (hold, back, retry) = (scene.key(Action::Hold), scene.key(Action::Rollback), scene.key(Action::Retry));
+    let again = if retry.is_empty() { String::new() } else { format!(" {retry} asks again.") };
     let rests = if scene.operates() {
         [
             format!(
-                " Numbers are OLD. Forward acts are refused; {hold} and {back} still work: they read the cluster first."
+                " Numbers are OLD.{again} No forward acts; {hold} and {back} still work: they read the cluster first."
             ),
-            format!(" Numbers are OLD. Forward acts are refused; {hold} and {back} still work."),
-            format!(" No forward acts; {hold} and {back} still work."),
+            format!(" Numbers are OLD.{again} No forward acts; {hold} and {back} still work."),
+            format!("{again} No forward acts; {hold} and {back} still work."),
+            format!("{again} {hold} and {back} work."),
             format!(" {hold} and {back} work."),
         ]
     } else {
         [
-            " The numbers below are OLD and say nothing about now. This console goes on trying.".to_owned(),
-            " These numbers are OLD and say nothing about now.".to_owned(),
-            " Numbers are OLD.".to_owned(),
+            format!(" The numbers below are OLD and say nothing about now. This console goes on trying.{again}"),
+            format!(" These numbers are OLD and say nothing about now.{again}"),
+            format!(" Numbers are OLD.{again}"),
+            format!(" OLD.{again}"),
             " OLD.".to_owned(),
         ]
     };
     if is_roomy {
-        let rest = rests.iter().find(|rest| rest.len() <= width).unwrap_or(&rests[3]);
+        let rest = rests.iter().find(|rest| rest.len() <= width).unwrap_or(&rests[4]);
         return (scene.ink.left(&why, width), scene.ink.left(rest, width));
     }
     let room = width.saturating_sub(scene.ink.clean(&why).width());
-    let rest = rests.iter().find(|rest| rest.len() <= room).unwrap_or(&rests[3]);
+    let rest = rests.iter().find(|rest| rest.len() <= room).unwrap_or(&rests[4]);
     (scene.ink.left(&format!("{}{rest}", scene.ink.fit(&why, width.saturating_sub(rest.len()))), width), String::new())
 }

@@ -417,3 +417,28 @@ fn help_ends_with_what_this_console_is_like() {
     desk.press("? G");
     shows(&mut desk, "takes a picture as a whole");
 }
+
+#[test]
+fn old_sources_are_asked_again_and_fresh_ones_are_left_alone() {
+    let mut desk = desk();
+    assert_eq!(desk.press("r"), []);
+    shows(&mut desk, "the numbers are fresh");
+    for view in [views::rolling_back(), watching_rolling_back()] {
+        for size in [(120, 40), (80, 24)] {
+            let mut desk = Desk::of(Ui::new(look("dark16", false)), view.clone(), size);
+            shows(&mut desk, " r asks again.");
+            assert_eq!(desk.press("r"), [Ask::Retry]);
+            shows(&mut desk, "asked again");
+        }
+    }
+    // Without a key the banner promises none.
+    let keymap = crate::ui::Keymap::parse("version = 1\ninherits = \"default\"\nunbind = [\"r\"]\n").unwrap();
+    let mut desk = Desk::of(Ui::new(Look { keymap, ..look("dark16", false) }), views::rolling_back(), SIZE);
+    assert!(!desk.draw().contains("asks again"));
+}
+
+fn watching_rolling_back() -> crate::core::View {
+    let mut view = views::rolling_back();
+    view.header.mode = Mode::Watch;
+    view
+}
