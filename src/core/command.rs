@@ -127,6 +127,9 @@ pub struct Preview {
     pub title: String,
     /// What is, what will be, and the way back.
     pub facts: Vec<Fact>,
+    /// Everybody who moves, where the facts do not name all of them.
+    #[serde(default)]
+    pub movers: Vec<String>,
     /// How it is confirmed.
     pub confirm: Confirm,
     /// Why it may not happen; empty when it may.

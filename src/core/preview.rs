@@ -1,28 +1,34 @@
 //! What a command would do now: shown before it is confirmed, and compared again when it runs.
 
+mod facts;
+mod mark;
+
 use super::freeze::{StartRequest, free_name};
 use super::preflight::{beside, no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
-use crate::model::{Approval, Environment, Finding, Level, Phase, Refusal, Side, StreamKind, StreamPolicy, Timestamp};
-
-mod mark;
+use crate::model::{
+    Approval, Environment, Finding, Level, Phase, Refusal, Side, Slot, StreamKind, StreamPolicy, Timestamp,
+};
 
 /// How many customers whose work is cut are named in a dialog; the journal names all.
 const NAMED: usize = 8;
 
 /// Says what a command would do, how it is confirmed, and everything that speaks against it.
 pub fn preview(state: &State, now: Timestamp, command: &Command) -> Preview {
-    let mut p = Draft { state, now, facts: Vec::new(), refusals: Vec::new() };
+    let mut p = Draft::new(state, now);
     let (title, confirm) = p.draft(command);
+    if confirm != Confirm::AtOnce {
+        p.seen();
+    }
     let mark = p.mark(command);
-    let Draft { facts, refusals, .. } = p;
-    Preview { action: command.action(), title, facts, confirm, refusals, mark }
+    let Draft { facts, movers, refusals, .. } = p;
+    Preview { action: command.action(), title, facts, movers, confirm, refusals, mark }
 }
 
 /// Returns everything that speaks against a command, without what a dialog shows beside it.
 pub fn refusals(state: &State, now: Timestamp, command: &Command) -> Vec<Refusal> {
-    let mut p = Draft { state, now, facts: Vec::new(), refusals: Vec::new() };
+    let mut p = Draft::new(state, now);
     p.draft(command);
     p.refusals
 }
@@ -31,10 +37,15 @@ struct Draft<'a> {
     state: &'a State,
     now: Timestamp,
     facts: Vec<Fact>,
+    movers: Vec<String>,
     refusals: Vec<Refusal>,
 }
 
 impl<'a> Draft<'a> {
+    fn new(state: &'a State, now: Timestamp) -> Self {
+        Self { state, now, facts: Vec::new(), movers: Vec::new(), refusals: Vec::new() }
+    }
+
     fn draft(&mut self, command: &Command) -> (String, Confirm) {
         match self.state.mode() {
             Mode::Watch if self.state.setup.advises => {}
@@ -144,6 +155,9 @@ impl<'a> Draft<'a> {
         self.refusals.extend(guard::approved(&scope, wave));
         let names: Vec<&str> = wave.customers.iter().take(6).map(|c| c.as_str()).collect();
         let more = wave.customers.len().saturating_sub(names.len());
+        if more > 0 {
+            self.movers = wave.customers.iter().map(ToString::to_string).collect();
+        }
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         self.fact("moves", format!("{} customers: {}{more}", wave.customers.len(), names.join(", ")), Tone::Plain);
         let exposed: usize = scope.frozen.waves.iter().take(number as usize).map(|w| w.customers.len()).sum();
@@ -353,7 +367,10 @@ impl<'a> Draft<'a> {
             self.refuse("rollback.running", "the rollback is under way already");
         }
         let (old, new) = (&scope.frozen.old.version, &scope.frozen.new.version);
-        let moved = super::show::on_new(&scope, self.state);
+        let on_new = |slot: &Option<Slot>| *slot == Some(scope.slot(Side::New));
+        let moved = self.state.placed.customers.iter().filter(|(_, slot)| on_new(slot));
+        self.movers = moved.map(|(customer, _)| customer.to_string()).collect();
+        let moved = self.movers.len();
         let unlisted = self.state.placed.unlisted != Some(scope.slot(Side::Old));
         let everybody = if unlisted { " and the unlisted" } else { "" };
         let who = match moved {
@@ -451,36 +468,9 @@ impl<'a> Draft<'a> {
         self.refuse("guard.phase", &format!("the release is in phase {}: {why}", scope.status().phase));
     }
 
-    fn gate_facts(&mut self, scope: &Scope<'_>) {
-        if scope.status().phase != Phase::Baking {
-            return;
-        }
-        for row in self.state.gates.rows(self.state, scope, self.now) {
-            let tone = match row.verdict {
-                super::Verdict::Pass => Tone::Good,
-                super::Verdict::Fail => Tone::Bad,
-                _ => Tone::Warn,
-            };
-            let text = format!("{} {} (limit {}, last {})", row.verdict.word(), row.value, row.limit, row.window);
-            self.fact(&format!("gate {}", row.name), text, tone);
-        }
-    }
-
-    fn way_back(&mut self, scope: &Scope<'_>) {
-        self.fact(
-            "way back",
-            format!("R: everybody to {} at once, nothing is cut", scope.frozen.old.version),
-            Tone::Plain,
-        );
-    }
-
     fn typed(&self, word: &str) -> Confirm {
         let environment = self.state.plan.as_ref().map_or(Environment::Prod, |plan| plan.environment);
         if environment == Environment::Prod { Confirm::Type(word.to_owned()) } else { Confirm::Yes }
-    }
-
-    fn fact(&mut self, label: &str, text: String, tone: Tone) {
-        self.facts.push(Fact { label: label.to_owned(), text, tone });
     }
 
     fn refuse(&mut self, rule: &str, text: &str) {

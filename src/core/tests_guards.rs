@@ -1,8 +1,8 @@
 //! Each safety rule by itself: what it refuses, and that it lets through what it should.
 
 use super::testbed::Bed;
-use super::tests::{baking, baking_on, next, promoted, start};
-use super::{Action, Command, Event, GateAnswer, Identity, State};
+use super::tests::{baking, baking_on, next, promoted, rollback, start};
+use super::{Action, Command, Event, GateAnswer, Identity, State, Tone};
 use crate::model::{Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
 
@@ -146,4 +146,52 @@ fn a_gate_without_a_verdict_refuses_a_passing_one_does_not_and_a_failing_one_hol
     assert_eq!(bed.release()["spec"]["hold"]["by"], "gate own");
     bed.pass(1);
     assert!(refused(&bed, &bed.desks[desk].state, &next()).contains(&"guard.hold".to_owned()));
+}
+
+#[test]
+fn a_preview_names_everybody_who_moves_where_its_facts_do_not() {
+    let customers: Vec<Value> = (0..9).map(|i| json!({ "id": format!("c{i}") })).collect();
+    let mut bed = planned(|spec| {
+        spec["customers"]["from"]["inline"] = json!(customers);
+        spec["rings"] = json!([
+            { "name": "first", "names": ["c8"], "bake": "2s" },
+            { "name": "rest", "rest": true, "bake": "2s" },
+        ]);
+    });
+    let desk = bed.open_desk("dana");
+    bed.order(desk, start());
+    bed.until(desk, "Ready");
+    bed.pass(3);
+    let movers = |bed: &Bed, command| super::preview(&bed.desks[desk].state, bed.now, &command).movers;
+    assert_eq!(
+        (movers(&bed, next()).len(), movers(&bed, rollback()).len()),
+        (0, 0),
+        "one customer is named by the fact"
+    );
+    bed.order(desk, next());
+    bed.until(desk, "Baking");
+    bed.pass(5);
+    assert_eq!(movers(&bed, next()), (0..8).map(|i| format!("c{i}")).collect::<Vec<_>>());
+    assert_eq!(movers(&bed, rollback()), ["c8"]);
+}
+
+#[test]
+fn a_preview_says_which_state_it_was_read_from_and_how_old_that_is() {
+    let seen = |bed: &Bed, desk: usize, command: &Command| {
+        let facts = super::preview(&bed.desks[desk].state, bed.now, command).facts;
+        facts.into_iter().find(|fact| fact.label == "seen").map(|fact| (fact.text, fact.tone))
+    };
+    let mut idle = Bed::new();
+    let desk = idle.open_desk("dana");
+    let version = idle.get(ResourceKind::RolloutPlan, "shop")["metadata"]["resourceVersion"].as_str().unwrap();
+    let expected = format!("RolloutPlan shop, revision {version}, 0 s old");
+    assert_eq!(seen(&idle, desk, &start()), Some((expected, Tone::Plain)));
+    let (mut bed, desk) = baking();
+    bed.desks[desk].blind = true;
+    bed.pass(12);
+    let meta = &bed.release()["metadata"];
+    let known = bed.desks[desk].state.scope().unwrap().release.version.clone();
+    let expected = format!("Release {}, revision {known}, 12 s old", meta["name"].as_str().unwrap());
+    assert_eq!(seen(&bed, desk, &rollback()), Some((expected, Tone::Warn)));
+    assert_eq!(seen(&bed, desk, &Command::Hold { reason: String::new() }), None, "it runs at once");
 }

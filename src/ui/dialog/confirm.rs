@@ -1,6 +1,6 @@
 //! The preview of a command and its confirmation.
 
-use super::{Guard, Press, Reply, draw_window, edit, text_width};
+use super::{Guard, Press, Reply, body_room, draw_window, edit, text_width};
 use crate::core::{Action, Command, Confirm, Fact, Preview, Verdict, View};
 use crate::ui::paint::{Row, role_of};
 use crate::ui::safe::Safe;
@@ -11,11 +11,15 @@ use crossterm::event::KeyCode;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_input::Input;
+use unicode_width::UnicodeWidthStr;
 
 /// Stands for the reason while none has been typed; such a command is only previewed, never run.
 const REASON_FOLLOWS: &str = "(being typed)";
 /// The key that accepts gates without an answer for lack of traffic.
 const ACCEPT: char = 'a';
+
+/// The key that lists everybody who moves, and leads back, where no text is typed.
+const LIST: char = 'v';
 
 /// A command that waits to be confirmed.
 pub(in crate::ui) struct Confirming {
@@ -25,6 +29,8 @@ pub(in crate::ui) struct Confirming {
     reason: Input,
     /// Whether the keyboard is in the reason.
     in_reason: bool,
+    /// What is shown: the facts, then one page after the other of everybody who moves.
+    page: usize,
     pub(super) guard: Guard,
 }
 
@@ -37,6 +43,7 @@ impl Confirming {
             word: Input::default(),
             reason: Input::default(),
             in_reason: false,
+            page: 0,
             guard: Guard::default(),
         }
     }
@@ -63,6 +70,7 @@ impl Confirming {
         });
         if !same {
             self.guard.again();
+            self.page = 0;
         }
         self.preview = Some(preview);
     }
@@ -80,6 +88,10 @@ impl Confirming {
             return Reply::Close;
         }
         if !self.guard.is_armed(press.now_ms) {
+            return Reply::Stay;
+        }
+        if let Some(page) = self.turned(press, action) {
+            self.page = page;
             return Reply::Stay;
         }
         if self.offers_acceptance(press.view) && press.chord.typed() == Some(ACCEPT) {
@@ -117,13 +129,20 @@ impl Confirming {
             return draw_window(scene, buf, area, Role::Warn, &title, &body, &[escape]);
         };
         self.guard.in_frame();
-        let mut body: Vec<Row> = scene
-            .ink
-            .wrap(&preview.title, room)
-            .iter()
-            .map(|row| Row::from(scene.ink.bold(&format!(" {row}"))))
-            .collect();
-        body.push(Row::default());
+        let mut tail = self.prompts(scene, preview, room);
+        tail.push(escape);
+        tail.extend(self.list_hint(scene, preview));
+        let headline = scene.ink.wrap(&preview.title, room);
+        let mut body: Vec<Row> =
+            headline.iter().map(|row| Row::from(scene.ink.bold(&format!(" {row}")))).chain([Row::default()]).collect();
+        let role = if preview.refusals.is_empty() { Role::Warn } else { Role::Bad };
+        if self.page > 0 {
+            let rows = body_room(area, tail.len()).saturating_sub(body.len() + 1).max(1);
+            let (list, pages) = movers(scene, preview, room, rows, self.page);
+            body.extend(list);
+            self.page = self.page.min(pages);
+            return draw_window(scene, buf, area, role, &title, &body, &tail);
+        }
         body.extend(preview.facts.iter().flat_map(|fact| fact_rows(scene, fact, room)));
         body.push(Row::default());
         if !preview.refusals.is_empty() {
@@ -132,10 +151,32 @@ impl Confirming {
                 body.extend(refusal_rows(scene, &refusal.text, room));
             }
         }
-        let mut tail = self.prompts(scene, preview, room);
-        tail.push(escape);
-        let role = if preview.refusals.is_empty() { Role::Warn } else { Role::Bad };
         draw_window(scene, buf, area, role, &title, &body, &tail);
+    }
+
+    /// Returns the page that a key leads to; the next frame brings it back to the last one there is.
+    fn turned(&self, press: &Press, action: Option<Action>) -> Option<usize> {
+        if self.preview.as_ref().is_none_or(|preview| preview.movers.is_empty()) {
+            return None;
+        }
+        match action {
+            Some(Action::PageDown) => Some(self.page + 1),
+            Some(Action::PageUp) => Some(self.page.saturating_sub(1)),
+            _ if !self.types() && press.chord.typed() == Some(LIST) => Some(usize::from(self.page == 0)),
+            _ => None,
+        }
+    }
+
+    /// Writes which key lists everybody who moves, or leads back; where a word is typed letters are text.
+    fn list_hint(&self, scene: &Scene, preview: &Preview) -> Option<Row> {
+        let count = preview.movers.len();
+        let (action, what) = match self.page {
+            0 => (Action::PageDown, format!("all {count} who move")),
+            _ => (Action::PageUp, "back to what it does".to_owned()),
+        };
+        let key = if self.types() { scene.key(action) } else { LIST.to_string() };
+        let is_shown = count > 0 && !key.is_empty();
+        is_shown.then(|| Row::from(scene.ink.role(Role::Dim, &format!(" {}", text::escape(&key, &what)))))
     }
 
     fn prompts(&self, scene: &Scene, preview: &Preview, room: usize) -> Vec<Row> {
@@ -249,6 +290,29 @@ impl Confirming {
             && view.gates.iter().any(|gate| quiet(&gate.verdict))
             && view.gates.iter().all(|gate| quiet(&gate.verdict) || gate.verdict == Verdict::Pass)
     }
+}
+
+/// Writes one page of everybody who moves, with a heading; also tells how many pages there are.
+fn movers(scene: &Scene, preview: &Preview, room: usize, rows: usize, page: usize) -> (Vec<Row>, usize) {
+    let mut lines: Vec<String> = Vec::new();
+    for name in &preview.movers {
+        // One by one: a text as long as all of them would be cut.
+        let name = scene.ink.fit(name, room.saturating_sub(2));
+        match lines.last_mut() {
+            Some(line) if line.width() + 2 + name.width() <= room.saturating_sub(2) => {
+                line.push_str("  ");
+                line.push_str(&name);
+            }
+            _ => lines.push(name),
+        }
+    }
+    let pages = lines.len().div_ceil(rows).max(1);
+    let page = page.min(pages);
+    let of = if pages > 1 { format!(", page {page} of {pages}") } else { String::new() };
+    let heading = scene.ink.role(Role::Warn, &format!(" all {} who move{of}", preview.movers.len()));
+    let shown = lines.iter().skip((page - 1) * rows).take(rows);
+    let shown = shown.map(|line| Row::from(scene.ink.text(&format!("   {line}"))));
+    (std::iter::once(Row::from(heading)).chain(shown).collect(), pages)
 }
 
 fn fact_rows(scene: &Scene, fact: &Fact, room: usize) -> Vec<Row> {

@@ -173,7 +173,7 @@ impl Guard {
 fn draw_window(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &str, body: &[Row], tail: &[Row]) {
     let width = width(area);
     let wanted = body.len() + tail.len() + 2;
-    let room = usize::from(area.height.saturating_sub(if area.height >= 16 { 2 } else { 0 }));
+    let room = room(area);
     let height = wanted.min(room) as u16;
     // Below the two top lines where there is room: which cluster it is stays in sight.
     let top = area.bottom() - room as u16 + (room as u16 - height) / 2;
@@ -198,6 +198,16 @@ fn draw_window(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &
     for (y, row) in tail.iter().take(tail_rows).enumerate() {
         put(buf, inner, (body_rows + y) as u16, row);
     }
+}
+
+/// Returns the rows a dialog may take, its edges included.
+fn room(area: Rect) -> usize {
+    usize::from(area.height.saturating_sub(if area.height >= 16 { 2 } else { 0 }))
+}
+
+/// Returns the rows there are for a body above a tail of so many rows.
+fn body_room(area: Rect, tail: usize) -> usize {
+    room(area).saturating_sub(2 + tail)
 }
 
 /// Returns the width of dialogs in an area.

@@ -17,6 +17,7 @@ pub(super) struct Desk {
     pub now_ms: u64,
     pub confirm: Confirm,
     pub refusals: Vec<Refusal>,
+    pub movers: Vec<String>,
     pub mark: String,
     pub size: (u16, u16),
 }
@@ -29,7 +30,8 @@ impl Desk {
     /// Sits down at a console of a size.
     pub fn of(ui: Ui, view: View, size: (u16, u16)) -> Self {
         let confirm = Confirm::Type("early".to_owned());
-        let mut desk = Self { ui, view, now_ms: 1000, confirm, refusals: Vec::new(), mark: "m1".to_owned(), size };
+        let (mark, movers) = ("m1".to_owned(), super::movers::wave());
+        let mut desk = Self { ui, view, now_ms: 1000, confirm, refusals: Vec::new(), movers, mark, size };
         desk.draw();
         desk
     }
@@ -60,7 +62,13 @@ impl Desk {
                         text: "R, then y: about 20 s; open work on 4.12.0 finishes there".to_owned(),
                         tone: Tone::Plain,
                     },
+                    Fact {
+                        label: "seen".to_owned(),
+                        text: "Release trackx-4-12-0, revision 884213, 1 s old".to_owned(),
+                        tone: Tone::Plain,
+                    },
                 ],
+                movers: self.movers.clone(),
                 confirm: self.confirm.clone(),
                 refusals: self.refusals.clone(),
                 mark: self.mark.clone(),

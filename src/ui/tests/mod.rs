@@ -4,6 +4,7 @@ mod choose;
 mod closeups;
 mod hostile;
 mod journeys;
+mod movers;
 mod places;
 mod robust;
 mod searches;

@@ -143,6 +143,7 @@ pub fn preview(text: &str, refused: bool) -> Preview {
         action: crate::core::Action::Next,
         title: text.to_owned(),
         facts: vec![Fact { label: text.to_owned(), text: long.repeat(30), tone: Tone::Warn }; 9],
+        movers: vec![text.to_owned(); 40],
         confirm: Confirm::TypeWithReason(text.to_owned()),
         refusals: if refused { vec![Refusal::new("x", text)] } else { Vec::new() },
         mark: text.to_owned(),
