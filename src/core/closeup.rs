@@ -59,6 +59,8 @@ pub struct CustomerCloseup {
     pub rates: Graph,
     /// Open work on the old and on the new version; `None` = unknown.
     pub open: (Option<u64>, Option<u64>),
+    /// The same over time.
+    pub work: Graph,
     /// What the journal says of its wave, newest first.
     pub events: Vec<EventRow>,
 }

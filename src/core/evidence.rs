@@ -7,9 +7,11 @@ mod kin;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use counted::Counted;
 pub use coverage::{Coverage, FamilySeen};
+pub use curves::Grid;
 pub use kin::on_metrics;
 
 use super::track::Track;
@@ -39,6 +41,7 @@ pub struct Evidence {
     interval: Option<Span>,
     graphs: BTreeMap<(Slot, Shown), Series>,
     coverage: Coverage,
+    work: work::Work,
 }
 
 /// Slot, pod, customer, and whether the requests failed.
@@ -125,6 +128,7 @@ impl Evidence {
         self.interval = interval.or_else(|| self.median_spacing());
         self.forget(batch.at);
         self.plot();
+        self.note_work();
     }
 
     /// Forgets what is too old, by the source's own time: its newest sample, and what has passed here since that came.

@@ -2,7 +2,7 @@
 
 use super::testbed::Bed;
 use super::tests::{baking, next, promoted, rollback, start};
-use super::{Command, RunningState};
+use super::{Closeup, Command, RunningState};
 use crate::model::{ResourceKind, Slot};
 
 const STARTED: &str = "app_requests_started_total";
@@ -183,4 +183,25 @@ fn a_ring_shows_how_much_of_its_traffic_is_seen_on_the_new_version_beside_what_t
     let blind = bed.open_desk("kim");
     bed.pass(1);
     assert!(bed.view(blind).rings.iter().all(|row| row.now.is_some() && row.share.is_none() && row.rps_new.is_none()));
+}
+
+#[test]
+fn a_customers_open_work_is_a_curve_that_begins_before_its_shift_and_ends_after_it() {
+    let (mut bed, desk) = ready(Bed::new());
+    (bed.open_of, bed.open) = (Some("acme"), [(Slot::A, 4.0)].into());
+    bed.pass(3);
+    bed.order(desk, next());
+    bed.until(desk, "Baking");
+    bed.open.insert(Slot::A, 0.0);
+    bed.pass(3);
+    let subject = super::Subject::Customer("acme".to_owned());
+    let Some(Closeup::Customer(acme)) = super::closeup(&bed.desks[desk].state, bed.now, &subject) else {
+        panic!("no customer");
+    };
+    let shift = acme.since.unwrap();
+    let cells_since = usize::try_from(bed.now.as_second() - shift.as_second()).unwrap();
+    let (before, after) = acme.work.old.split_at(acme.work.old.len() - cells_since);
+    assert_eq!((before.last(), after.last()), (Some(&Some(4.0)), Some(&Some(0.0))));
+    assert_eq!((acme.work.last, acme.open), ((Some(0.0), Some(0.0)), (Some(0), Some(0))));
+    assert!(acme.work.old.first().unwrap().is_none(), "before anything was known");
 }

@@ -46,6 +46,11 @@ impl Track {
         self.changes.back().map(|(_, value)| *value)
     }
 
+    /// Tells whether nothing but this value is kept.
+    pub fn has_rested_at(&self, value: f64) -> bool {
+        self.changes.iter().all(|(_, kept)| *kept == value)
+    }
+
     /// Returns the largest value that held at any time in `[from, to]`.
     pub fn peak(&self, from: i64, to: i64) -> Option<f64> {
         let held = self.changes.iter().rev().find(|(at, _)| *at <= from).map(|(_, value)| *value);

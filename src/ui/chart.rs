@@ -19,6 +19,8 @@ pub(super) enum Unit {
     Fraction,
     /// Counts.
     Count,
+    /// Counts per second.
+    Rate,
     /// Seconds.
     Seconds,
 }
@@ -39,6 +41,8 @@ pub(super) struct Chart<'a> {
     /// Seconds from one sample to the next.
     pub step: f64,
     pub now: Option<Timestamp>,
+    /// When something happened that divides the picture.
+    pub mark: Option<Timestamp>,
 }
 
 /// Cells of the axis labels, with the axis itself.
@@ -59,6 +63,7 @@ impl Chart<'_> {
             return;
         }
         self.draw_limit(ink, buf, plot, top);
+        self.draw_mark(ink, buf, plot);
         let mut dots = Dots::new(plot.width, plot.height);
         for curve in &self.curves {
             self.plot(curve, &mut dots, top);
@@ -93,7 +98,7 @@ impl Chart<'_> {
     fn smallest(&self) -> f64 {
         match self.unit {
             Unit::Fraction => 0.01,
-            Unit::Count => 4.0,
+            Unit::Count | Unit::Rate => 4.0,
             Unit::Seconds => 0.01,
         }
     }
@@ -120,7 +125,7 @@ impl Chart<'_> {
     fn label(&self, value: f64) -> String {
         match self.unit {
             Unit::Fraction => num::percent(Some(value), num::UNKNOWN),
-            Unit::Count => num::count(Some(value.round() as u64)),
+            Unit::Count | Unit::Rate => num::count(Some(value.round() as u64)),
             Unit::Seconds => num::latency(Some(value)),
         }
     }
@@ -130,6 +135,27 @@ impl Chart<'_> {
         let dash = if ink.ascii { "-" } else { "╌" };
         let row = dash.repeat(usize::from(plot.width));
         put(buf, plot, row_of(limit, top, plot.height), &Line::from(ink.role(Role::Warn, &row)));
+    }
+
+    fn draw_mark(&self, ink: &Ink, buf: &mut Buffer, plot: Rect) {
+        let Some(column) = self.column_of_mark(usize::from(plot.width) * 2) else { return };
+        let place = Rect { x: plot.x + (column / 2) as u16, width: 1, ..plot };
+        for y in 0..plot.height {
+            put(buf, place, y, &Line::from(ink.role(Role::Dim, mark(ink))));
+        }
+    }
+
+    /// Tells whether the mark is in a picture of so many cells.
+    pub fn shows_mark(&self, width: u16) -> bool {
+        self.column_of_mark(usize::from(width.saturating_sub(AXIS)) * 2).is_some()
+    }
+
+    /// Returns the column of the mark: as many before the newest one as samples have come since.
+    fn column_of_mark(&self, columns: usize) -> Option<usize> {
+        let (now, mark) = self.now.zip(self.mark).filter(|_| self.step > 0.0)?;
+        let sample = |at: Timestamp| (at.as_second() as f64 / self.step).floor();
+        let back = sample(now) - sample(mark);
+        (back >= 0.0).then(|| self.newest(columns).checked_sub(back as usize)).flatten()
     }
 
     fn plot(&self, curve: &Curve, dots: &mut Dots, top: f64) {
@@ -168,6 +194,11 @@ impl Chart<'_> {
             _ => last,
         }
     }
+}
+
+/// Returns the sign that divides a picture.
+pub(super) fn mark(ink: &Ink) -> &'static str {
+    if ink.ascii { ":" } else { "┊" }
 }
 
 /// Returns the row of a value, counted from the top.
@@ -257,7 +288,7 @@ mod tests {
         let area = Rect::new(0, 0, 14, 3);
         let mut buf = Buffer::empty(area);
         let curves = vec![Curve { values, role: Role::New, dotted: false }];
-        Chart { curves, limit, unit: Unit::Fraction, step: 0.0, now: None }.draw(&ink, &mut buf, area);
+        Chart { curves, limit, unit: Unit::Fraction, step: 0.0, now: None, mark: None }.draw(&ink, &mut buf, area);
         (0..3).map(|y| (0..14).map(|x| buf[(x, y)].symbol()).collect()).collect()
     }
 
@@ -278,7 +309,7 @@ mod tests {
     fn a_latency_limit_far_away_does_not_flatten_the_line() {
         let values = [Some(0.098); 8];
         let curves = vec![Curve { values: &values, role: Role::New, dotted: false }];
-        let mut chart = Chart { curves, limit: Some(75.0), unit: Unit::Seconds, step: 1.0, now: None };
+        let mut chart = Chart { curves, limit: Some(75.0), unit: Unit::Seconds, step: 1.0, now: None, mark: None };
         assert_eq!(chart.limit_in_sight(), None);
         assert!(chart.top() < 0.2);
         chart.limit = Some(0.25);
@@ -298,9 +329,29 @@ mod tests {
             unit: Unit::Count,
             step: 5.0,
             now: Timestamp::from_second(second).ok(),
+            mark: None,
         };
         let columns: Vec<usize> = (0..8).map(|i| chart(i * 5).newest(16)).collect();
         assert_eq!(columns, [12, 13, 14, 15, 12, 13, 14, 15]);
+    }
+
+    #[test]
+    fn a_mark_stands_where_its_sample_is_and_moves_out_of_sight_with_it() {
+        let at = |second: i64| Timestamp::from_second(second).ok();
+        let chart = |mark, now| Chart { curves: Vec::new(), limit: None, unit: Unit::Count, step: 5.0, now, mark };
+        let column = |mark: i64, now: i64| chart(at(mark), at(now)).column_of_mark(16);
+        assert_eq!([column(0, 0), column(0, 15), column(0, 20), column(3, 20)], [12, 12, 8, 8].map(Some));
+        assert_eq!([column(0, 80), column(30, 20)], [None, None]);
+        let values = [Some(1.0); 16];
+        let theme = Theme::builtin("mono").unwrap();
+        for (ascii, sign) in [(true, ":"), (false, "┊")] {
+            let area = Rect::new(0, 0, 14, 3);
+            let mut buf = Buffer::empty(area);
+            let curves = vec![Curve { values: &values, role: Role::New, dotted: false }];
+            Chart { curves, ..chart(at(0), at(20)) }.draw(&Ink { theme: &theme, ascii }, &mut buf, area);
+            let marked: Vec<u16> = (0..14).filter(|x| (0..3).any(|y| buf[(*x, y)].symbol() == sign)).collect();
+            assert_eq!(marked, [AXIS + 4]);
+        }
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn graphs(scene: &Scene, buf: &mut Buffer, area: Rect) {
     drain::draw(scene, buf, right);
     let (left, right) = split_across(below, below.width / 2);
     errors::draw_latency(scene, buf, left);
-    errors::draw_plain(scene, buf, right, "req/s", &scene.view.requests, Unit::Count);
+    errors::draw_plain(scene, buf, right, "req/s", &scene.view.requests, Unit::Rate);
 }
 
 #[cfg(test)]

@@ -33,6 +33,16 @@ impl Grid {
         self.step as f64 / 1000.0
     }
 
+    /// Returns milliseconds from one cell to the next.
+    pub(super) fn step(self) -> i64 {
+        self.step
+    }
+
+    /// Returns the end of each cell in milliseconds, oldest first.
+    pub(super) fn times(self) -> impl Iterator<Item = i64> {
+        (0..self.cells).rev().map(move |back| self.last - back as i64 * self.step)
+    }
+
     /// Adds what happened at a time to its cell.
     fn add(self, cells: &mut [f64], at: i64, amount: f64) {
         let back = (self.last - at).div_euclid(self.step);
@@ -74,8 +84,7 @@ impl Evidence {
             }
         }
         let mut curves = Curves::default();
-        for cell in 0..grid.cells {
-            let at = grid.last - (grid.cells - 1 - cell) as i64 * grid.step;
+        for (cell, at) in grid.times().enumerate() {
             let sum = |values: &[f64]| values[cell + 1..=cell + width].iter().sum::<f64>();
             let is_known = at > oldest && at <= newest + grid.step;
             let seconds = ((at - oldest).min(width as i64 * grid.step) as f64 / 1000.0).max(0.001);

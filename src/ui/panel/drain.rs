@@ -15,7 +15,7 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let drain = &scene.view.drain;
     let graph = &scene.view.drain_graph;
     let curves = vec![Curve { values: &graph.values, role: Role::Drain, dotted: false }];
-    let chart = Chart { curves, limit: None, unit: Unit::Count, step: graph.step, now: scene.view.now };
+    let chart = Chart { curves, limit: None, unit: Unit::Count, step: graph.step, now: scene.view.now, mark: None };
     let span = chart.span(area.width.saturating_sub(2));
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
     let title = match drain.side {

@@ -1,7 +1,8 @@
 //! Errors and latency of both versions, with the gate that judges them.
 
 use crate::core::{Action, GateRow, Graph, Verdict};
-use crate::ui::chart::{Chart, Curve, Unit, spark};
+use crate::model::Timestamp;
+use crate::ui::chart::{Chart, Curve, Unit, mark, spark};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put};
 use crate::ui::scene::{Scene, verdict_role};
@@ -12,6 +13,9 @@ use ratatui::layout::Rect;
 /// Fewer cells say nothing of a reason.
 const WHY_MIN: usize = 12;
 
+/// From this width on, a graph says what its mark divides.
+const EXPLAINED: u16 = 56;
+
 /// What is said of a gate that has no verdict: only a bake asks.
 const UNASKED: &str = "asked in a bake";
 
@@ -19,19 +23,40 @@ const UNASKED: &str = "asked in a bake";
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let gate = telling(&scene.view.gates, "err");
     let graph = &scene.view.errors;
-    panel(scene, buf, area, &Content { action: Action::Errors, word: "errors", graph, unit: Unit::Fraction, gate });
+    panel(
+        scene,
+        buf,
+        area,
+        &Content { action: Action::Errors, word: "errors", graph, unit: Unit::Fraction, gate, shift: None },
+    );
 }
 
 /// Draws the 99th percentiles.
 pub(in crate::ui) fn draw_latency(scene: &Scene, buf: &mut Buffer, area: Rect) {
     let gate = scene.view.gates.iter().find(|gate| gate.name.contains("p9") || gate.name.contains("latency"));
     let graph = &scene.view.latency;
-    panel(scene, buf, area, &Content { action: Action::Latency, word: "p99", graph, unit: Unit::Seconds, gate });
+    panel(
+        scene,
+        buf,
+        area,
+        &Content { action: Action::Latency, word: "p99", graph, unit: Unit::Seconds, gate, shift: None },
+    );
 }
 
 /// Draws a graph of both versions that no gate judges.
 pub(in crate::ui) fn draw_plain(scene: &Scene, buf: &mut Buffer, area: Rect, word: &str, graph: &Graph, unit: Unit) {
-    panel(scene, buf, area, &Content { action: Action::Graphs, word, graph, unit, gate: None });
+    panel(scene, buf, area, &Content { action: Action::Graphs, word, graph, unit, gate: None, shift: None });
+}
+
+/// Draws such a graph of somebody who was moved at this time.
+pub(in crate::ui) fn draw_moved(
+    scene: &Scene,
+    buf: &mut Buffer,
+    area: Rect,
+    (word, graph, unit): (&str, &Graph, Unit),
+    shift: Option<Timestamp>,
+) {
+    panel(scene, buf, area, &Content { action: Action::Graphs, word, graph, unit, gate: None, shift });
 }
 
 /// Writes the errors as one row, where there is no room for a chart.
@@ -93,6 +118,8 @@ struct Content<'a> {
     graph: &'a Graph,
     unit: Unit,
     gate: Option<&'a GateRow>,
+    /// When the shift was that divides the picture in before and after.
+    shift: Option<Timestamp>,
 }
 
 fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
@@ -102,17 +129,21 @@ fn panel(scene: &Scene, buf: &mut Buffer, area: Rect, content: &Content) {
         Curve { values: &graph.new, role: Role::New, dotted: false },
         Curve { values: &graph.old, role: Role::Old, dotted: true },
     ];
-    let chart = Chart { curves, limit: graph.limit, unit: content.unit, step: graph.step, now: scene.view.now };
+    let (now, shift) = (scene.view.now, content.shift);
+    let chart = Chart { curves, limit: graph.limit, unit: content.unit, step: graph.step, now, mark: shift };
     let span = chart.span(area.width.saturating_sub(2));
     let note = if span > 0 { format!("-{}..now", num::span(span)) } else { String::new() };
     let (line, dots) = if ink.ascii { ("*", "o") } else { ("⠉⠒", "⠄⠄") };
-    let title = vec![
+    let mut title = vec![
         scene.mark(content.action),
         ink.text(&format!("{} ", content.word)),
         ink.role(Role::New, &format!("new {line}")),
         ink.text(" "),
         ink.role(Role::Old, &format!("old {dots}")),
     ];
+    if area.width >= EXPLAINED && chart.shows_mark(area.width.saturating_sub(2)) {
+        title.push(ink.role(Role::Dim, &format!("  before {} after", mark(ink))));
+    }
     let inner = ink.frame(buf, area, title, vec![ink.role(Role::Dim, &note)]);
     let mut feet = Vec::new();
     let mut figures = vec![ink.text(" ")];
@@ -142,13 +173,15 @@ fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
     let write = |value: Option<f64>| match (value, unit) {
         (None, _) => num::UNKNOWN.to_owned(),
         (_, Unit::Fraction) => num::percent(value, num::UNKNOWN),
-        (_, Unit::Count) => num::rate(value),
+        (Some(count), Unit::Count) => num::count(Some(count.round() as u64)),
+        (_, Unit::Rate) => num::rate(value),
         (_, Unit::Seconds) => num::latency(value),
     };
-    // Where nobody sends requests there is nothing to measure: that is known.
+    // Where nobody sends requests there is nothing to measure: that is known. What is open there is another matter.
     let exposed = &scene.view.exposed;
+    let is_traffic = unit != Unit::Count;
     let old = match (graph.last.1, exposed.share) {
-        (None, Some(share)) if share >= 1.0 => num::NOTHING.to_owned(),
+        (None, Some(share)) if is_traffic && share >= 1.0 => num::NOTHING.to_owned(),
         (value, _) => write(value),
     };
     let old = scene.ink.role(Role::Old, &format!("old {old}"));
@@ -156,7 +189,7 @@ fn last(scene: &Scene, graph: &Graph, unit: Unit) -> Vec<Piece> {
         return vec![old];
     }
     let new = match (graph.last.0, exposed.rps) {
-        (None, Some(rps)) if rps <= 0.0 => num::NOTHING.to_owned(),
+        (None, Some(rps)) if is_traffic && rps <= 0.0 => num::NOTHING.to_owned(),
         (value, _) => write(value),
     };
     let over = matches!((graph.last.0, graph.limit), (Some(value), Some(limit)) if value > limit);

@@ -56,7 +56,7 @@ pub(in crate::ui) fn draw(
     let (middle, last) = split(rest, charts);
     let shown = frame::scroll(scene, buf, head, title(scene, row), &text, top);
     if charts > 0 {
-        graphs::pair(scene, buf, middle, &closeup.errors, &closeup.rates);
+        graphs::of_customer(scene, buf, middle, closeup);
     }
     if events > 0 {
         let inner = scene.ink.frame(buf, last, vec![scene.ink.text("what was done to it")], Vec::new());

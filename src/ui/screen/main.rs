@@ -155,5 +155,5 @@ fn draw_charts(scene: &Scene, buf: &mut Buffer, area: Rect) {
     }
     let (right, last) = split_across(rest, area.width / columns);
     errors::draw_latency(scene, buf, right);
-    errors::draw_plain(scene, buf, last, "req/s", &scene.view.requests, Unit::Count);
+    errors::draw_plain(scene, buf, last, "req/s", &scene.view.requests, Unit::Rate);
 }

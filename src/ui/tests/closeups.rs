@@ -36,6 +36,7 @@ fn customer(view: &View, id: &str) -> CustomerCloseup {
         errors: view.errors.clone(),
         rates: rates(3.0),
         open: (Some(31), Some(4)),
+        work: work(),
         events: vec![
             event(21, "03:02:58", "kim@jump01", "move wave 3 to the new version", "", "applied 1 of 1"),
             event(12, "02:40:11", "kim@jump01", "route everybody to the new version", "", ""),
@@ -43,11 +44,22 @@ fn customer(view: &View, id: &str) -> CustomerCloseup {
     }
 }
 
+/// Open work that is left on the old version after a shift, and begins on the new one.
+fn work() -> Graph {
+    Graph {
+        step: 5.0,
+        new: (0..60).map(|i| Some(if i < 12 { 0.0 } else { 4.0 })).collect(),
+        old: (0..60).map(|i| Some(if i < 12 { 80.0 } else { 80.0 - f64::from(i - 11) })).collect(),
+        limit: None,
+        last: (Some(4.0), Some(31.0)),
+    }
+}
+
 fn rates(most: f64) -> Graph {
     Graph {
         step: 5.0,
-        new: (0..60).map(|i| Some(if i < 30 { 0.0 } else { most })).collect(),
-        old: (0..60).map(|i| Some(if i < 30 { most } else { 0.0 })).collect(),
+        new: (0..60).map(|i| Some(if i < 12 { 0.0 } else { most })).collect(),
+        old: (0..60).map(|i| Some(if i < 12 { most } else { 0.0 })).collect(),
         limit: None,
         last: (Some(most), Some(0.0)),
     }

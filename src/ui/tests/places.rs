@@ -442,3 +442,33 @@ fn watching_rolling_back() -> crate::core::View {
     view.header.mode = Mode::Watch;
     view
 }
+
+#[test]
+fn a_customers_graphs_show_when_it_moved_where_that_is_in_sight() {
+    for (size, graphs, says) in [((80, 40), 2, false), ((120, 40), 3, false), ((200, 60), 3, true)] {
+        let mut desk = Desk::of(Ui::new(look("dark16", false)), views::held(), size);
+        desk.press("/ g l o b enter enter");
+        let screen = desk.draw();
+        let found =
+            ["errors new", "open work new", "req/s new"].into_iter().filter(|word| screen.contains(word)).count();
+        assert_eq!((found, screen.contains("before ┊ after")), (graphs, says), "{screen}");
+        assert!(screen.lines().filter(|line| line.matches('┊').count() == graphs).count() > 2, "{screen}");
+    }
+}
+
+#[test]
+fn open_work_that_is_not_known_is_not_taken_for_none_when_everybody_has_moved() {
+    let mut desk = Desk::of(Ui::new(look("dark16", false)), views::draining(), SIZE);
+    desk.press("/ g l o b enter enter");
+    let work = |last| {
+        crate::core::Closeup::Customer(crate::core::CustomerCloseup {
+            work: crate::core::Graph { last, ..crate::core::Graph::default() },
+            ..crate::core::CustomerCloseup::default()
+        })
+    };
+    for (last, says) in [((None, None), "new ? old ?"), ((Some(4.0), Some(31.0)), "new 4 old 31")] {
+        let subject = crate::core::Subject::Customer("globex".to_owned());
+        desk.ui.show_closeup(subject, Some(work(last)), desk.now_ms);
+        shows(&mut desk, says);
+    }
+}

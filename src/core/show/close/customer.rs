@@ -30,6 +30,7 @@ pub(super) fn look(state: &State, now: Timestamp, id: &str) -> Option<CustomerCl
         errors,
         rates,
         open: (open(Side::Old), open(Side::New)),
+        work: super::work(state, at, &id),
         events: of_wave(state, wave),
         id: id.to_string(),
     })

@@ -6,9 +6,9 @@ mod drain;
 mod past;
 mod ring;
 
-use crate::core::evidence::Who;
+use crate::core::evidence::{Grid, Who};
 use crate::core::{Closeup, Graph, State, Subject};
-use crate::model::{GateKind, Side, Slot, Timestamp};
+use crate::model::{CustomerId, GateKind, Side, Slot, Timestamp};
 
 /// How many cells the graphs of a close look carry.
 const CELLS: usize = 150;
@@ -34,11 +34,19 @@ fn graphs(state: &State, at: Timestamp, who: Who<'_>) -> (Graph, Graph) {
         .and_then(|plan| plan.gates.iter().find(|gate| matches!(gate.kind, GateKind::ErrorRatio)).map(|gate| gate.max));
     let grid = evidence.grid(at, CELLS);
     let (old, new) = (evidence.curves(old, who, grid), evidence.curves(new, who, grid));
-    let graph = |new: Vec<Option<f64>>, old: Vec<Option<f64>>, limit: Option<f64>| {
-        let newest = |cells: &[Option<f64>]| cells.iter().rev().take(3).find_map(|v| *v);
-        Graph { step: grid.seconds(), last: (newest(&new), newest(&old)), new, old, limit }
-    };
-    (graph(new.errors, old.errors, limit), graph(new.rates, old.rates, None))
+    (graph(grid, new.errors, old.errors, limit), graph(grid, new.rates, old.rates, None))
+}
+
+/// Draws the open work of a customer on both versions.
+fn work(state: &State, at: Timestamp, customer: &CustomerId) -> Graph {
+    let Some((old, new)) = slots(state) else { return Graph::default() };
+    let grid = state.evidence.grid(at, CELLS);
+    graph(grid, state.evidence.work(new, customer, grid), state.evidence.work(old, customer, grid), None)
+}
+
+fn graph(grid: Grid, new: Vec<Option<f64>>, old: Vec<Option<f64>>, limit: Option<f64>) -> Graph {
+    let newest = |cells: &[Option<f64>]| cells.iter().rev().take(3).find_map(|v| *v);
+    Graph { step: grid.seconds(), last: (newest(&new), newest(&old)), new, old, limit }
 }
 
 /// Returns the slots that play old and new: of the release under way, else the one that serves and the other.
