@@ -3,7 +3,10 @@
 use super::world::{DeploymentView, World};
 use super::{Command, State};
 use crate::api::{Before, Commit, Frozen, SlotVersion};
-use crate::model::{DeployedBy, Finding, Membership, Plan, ResourceKind, Slot, Version, dns_label, resolve};
+use crate::model::{
+    DeployedBy, Finding, MAX_LABEL, Membership, Plan, ResourceKind, Slot, VERSION_LABEL, Version, dns_label,
+    image_faults, is_label, nearest_label, resolve,
+};
 use crate::routing::active_slot;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -23,15 +26,14 @@ pub struct StartRequest {
 
 /// The check that the pipeline has deployed the version that is asked for.
 const PIPELINE_VERSION: &str = "slot.pipeline-version";
-/// What is shown while no version is named: a start of any version.
-const ANY: &str = "?";
+/// The check that the version does not serve already.
+const SAME_VERSION: &str = "slot.same-version";
+/// The rule that a start names what is to be started.
+pub const NO_VERSION: &str = "start.what";
+/// How much of a name that cannot be used is repeated, in characters.
+const QUOTED: usize = 40;
 
 impl StartRequest {
-    /// Asks for a start of no version in particular.
-    pub fn any() -> Self {
-        Self { release: None, version: ANY.into(), image: None, commit: None }
-    }
-
     /// Reads a start command; a proposed release brings its own version and image.
     ///
     /// A version alone, or a name in its place, means the proposed release of it where there is one.
@@ -95,15 +97,52 @@ pub fn freeze(world: &World, plan: &Plan, request: &StartRequest, placeholder: S
     })
 }
 
-/// Says what speaks against this version in particular; nothing that any version shares.
-pub fn version_findings(world: &World, plan: &Plan, request: &StartRequest) -> Vec<Finding> {
+/// Says what speaks against this version in particular, and what the slots say against any: without a request, that alone.
+pub fn version_findings(world: &World, plan: &Plan, request: Option<&StartRequest>) -> Vec<Finding> {
+    let mut findings = request.map(name_findings).unwrap_or_default();
     let base = world.get(ResourceKind::HTTPRoute, &plan.component.route);
     // Without a serving slot the routes have a finding.
-    let Some(active) = base.and_then(|base| active_slot(base, &plan.component).ok()) else { return Vec::new() };
+    let Some(active) = base.and_then(|base| active_slot(base, &plan.component).ok()) else { return findings };
+    let any = StartRequest { release: None, version: "".into(), image: None, commit: None };
+    slot_versions(world, plan, request.unwrap_or(&any), active, &mut findings);
+    if request.is_none() {
+        findings.retain(|finding| ![PIPELINE_VERSION, SAME_VERSION].contains(&finding.check.as_str()));
+    }
+    findings
+}
+
+/// Says for which names the API server or the kubelet would stop the start half-way, with the plan locked.
+///
+/// A version becomes a label of the Deployment and its pods. What can be a label has a letter or a digit, so
+/// [`free_name`] can make a Release's name of it, and it is a tag, too.
+fn name_findings(request: &StartRequest) -> Vec<Finding> {
+    let quoted = |text: &str| {
+        let more = if text.chars().count() > QUOTED { "..." } else { "" };
+        format!("{:?}{more}", text.chars().take(QUOTED).collect::<String>())
+    };
     let mut findings = Vec::new();
-    slot_versions(world, plan, request, active, &mut findings);
-    if request.version.as_str() == ANY {
-        findings.retain(|finding| finding.check != PIPELINE_VERSION);
+    let version = request.version.as_str();
+    if version.is_empty() || !is_label(version) {
+        let near = nearest_label(version);
+        let such = if near.is_empty() { String::new() } else { format!(", such as {near}") };
+        findings.push(Finding::refuse(
+            "start.version",
+            format!(
+                "version {} cannot be the label {VERSION_LABEL}: name it with 1 to {MAX_LABEL} letters, digits, '-', '_' and '.', a letter or a digit at both ends{such}",
+                quoted(version)
+            ),
+        ));
+    }
+    let faults = request.image.as_deref().map(image_faults).unwrap_or_default();
+    if !faults.is_empty() {
+        findings.push(Finding::refuse(
+            "start.image",
+            format!(
+                "image {} cannot be pulled: {}; name it as repository[:tag][@digest]",
+                quoted(request.image.as_deref().unwrap_or_default()),
+                faults.join("; ")
+            ),
+        ));
     }
     findings
 }
@@ -172,7 +211,7 @@ fn slot_versions(
     };
     if version == request.version.as_str() {
         findings.push(Finding::refuse(
-            "slot.same-version",
+            SAME_VERSION,
             format!("version {} serves already in slot {active}: there is nothing to release", request.version),
         ));
     }

@@ -3,7 +3,7 @@
 mod facts;
 mod mark;
 
-use super::freeze::{StartRequest, free_name};
+use super::freeze::{NO_VERSION, StartRequest, free_name};
 use super::preflight::{beside, no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
@@ -93,13 +93,15 @@ impl<'a> Draft<'a> {
         self.refusals.extend(guard::kube_fresh(self.state, self.now));
         self.refusals.extend(guard::surveyed(self.state, self.now));
         self.busy();
-        let Some(request) = StartRequest::of(self.state, command) else {
-            self.refuse("start.what", "name a version, or choose a proposed release");
+        let request = StartRequest::of(self.state, command);
+        let (refused, others): (Vec<Finding>, Vec<Finding>) = preflight(self.state, self.now, request.as_ref())
+            .into_iter()
+            .partition(|finding| finding.level == Level::Refuse);
+        self.refusals.extend(refused.into_iter().map(|finding| Refusal::new(&finding.check, finding.text)));
+        let Some(request) = request else {
+            self.refuse(NO_VERSION, "name a version, or choose a proposed release");
             return ("Start a release?".into(), Confirm::Yes);
         };
-        let (refused, others): (Vec<Finding>, Vec<Finding>) =
-            preflight(self.state, self.now, &request).into_iter().partition(|finding| finding.level == Level::Refuse);
-        self.refusals.extend(refused.into_iter().map(|finding| Refusal::new(&finding.check, finding.text)));
         let version = request.version.to_string();
         if let Some(plan) = &self.state.plan {
             let free = || free_name(&self.state.world, &plan.name, &request.version);

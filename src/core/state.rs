@@ -444,7 +444,7 @@ pub fn preview(state: &State, now: Timestamp, command: &Command) -> super::Previ
 /// Says everything that the preflight finds about a start, the gravest first; nothing for any other order.
 pub fn findings(state: &State, now: Timestamp, command: &Command) -> Vec<Finding> {
     let request = StartRequest::of(state, command);
-    request.map_or_else(Vec::new, |request| super::preflight::preflight(state, now, &request))
+    request.map_or_else(Vec::new, |request| super::preflight::preflight(state, now, Some(&request)))
 }
 
 /// Returns the plan in force: the frozen one of the release under way, else the live one.

@@ -238,3 +238,49 @@ fn a_version_that_is_proposed_is_started_as_that_release_and_not_beside_it() {
     assert_eq!(releases, ["from-ci"]);
     assert_eq!(bed.release()["status"]["frozen"]["new"]["image"], "registry.example/app:2-signed");
 }
+
+#[test]
+fn names_that_kubernetes_would_refuse_half_way_are_refused_together_before_anything_is_written() {
+    let rules = |version: &str, image: Option<&str>| -> Vec<String> {
+        let mut bed = Bed::new();
+        let desk = bed.open_desk("dana");
+        let image = image.map(str::to_owned);
+        bed.order(desk, Command::Start { release: None, version: Some(version.into()), image, commit: None });
+        bed.pass(2);
+        let Some(RunningState::Refused { why }) = bed.view(desk).running.map(|r| r.outcome) else {
+            panic!("not refused: {version:?}")
+        };
+        assert!(
+            bed.sent.iter().all(|(_, write)| write.target.kind == ResourceKind::Lease),
+            "{version:?}: {:?}",
+            bed.sent
+        );
+        why.into_iter().map(|refusal| format!("{}: {}", refusal.rule, refusal.text)).collect()
+    };
+    assert_eq!(
+        rules("4.12.1+7", Some("bad image")),
+        [
+            "start.image: image \"bad image\" cannot be pulled: it holds a blank or a control character; name it as repository[:tag][@digest]",
+            "start.version: version \"4.12.1+7\" cannot be the label app.kubernetes.io/version: name it with 1 to 63 letters, digits, '-', '_' and '.', a letter or a digit at both ends, such as 4.12.1_7",
+        ]
+    );
+    for version in ["", "?", "a b", "../x", "x\u{1b}[31m", "-", &"1".repeat(300)] {
+        let refused = rules(version, None);
+        assert!(refused.len() == 1 && refused[0].starts_with("start.version: "), "{refused:?}");
+        assert!(refused[0].len() < 300 && !refused[0].contains('\u{1b}'), "{refused:?}");
+    }
+    for image in ["", "app\u{1b}[31m:2"] {
+        assert!(rules("2", Some(image))[0].starts_with("start.image: "));
+    }
+}
+
+#[test]
+fn a_start_that_names_nothing_says_what_else_refuses_it() {
+    let mut bed = Bed::new();
+    bed.meddle(ResourceKind::Deployment, "shop-b", json!([{ "op": "add", "path": "/spec/paused", "value": true }]));
+    let desk = bed.open_desk("dana");
+    let nothing = Command::Start { release: None, version: None, image: None, commit: None };
+    let refused = super::preview(&bed.desks[desk].state, bed.now, &nothing).refusals;
+    let rules: Vec<&str> = refused.iter().map(|refusal| refusal.rule.as_str()).collect();
+    assert!(rules.contains(&"slot.paused") && rules.contains(&"start.what"), "{rules:?}");
+}

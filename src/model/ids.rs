@@ -143,9 +143,60 @@ pub fn dns_label(text: &str, max: usize) -> String {
     cut.trim_matches('-').to_owned()
 }
 
+/// The longest value of a label, in bytes.
+pub const MAX_LABEL: usize = 63;
+
+/// Tells whether Kubernetes takes a text as the value of a label; the empty one, too.
+pub fn is_label(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= MAX_LABEL && text.chars().all(in_label) && edge(bytes.first()) && edge(bytes.last())
+}
+
+/// Returns the value of a label that is nearest to a text; empty where nothing of it may stand there.
+pub fn nearest_label(text: &str) -> String {
+    // The `+` of a semantic version becomes `_` in labels and tags, as Helm does it.
+    let mapped = text.chars().map(|c| {
+        if in_label(c) {
+            c
+        } else if c == '+' {
+            '_'
+        } else {
+            '-'
+        }
+    });
+    let edge = |c: char| !c.is_ascii_alphanumeric();
+    let cut: String = mapped.skip_while(|c| edge(*c)).take(MAX_LABEL).collect();
+    cut.trim_end_matches(edge).to_owned()
+}
+
+fn in_label(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_has_letters_and_digits_at_both_ends() {
+        for text in ["", "4.12.0", "v1_a-b.c", "x", &"1".repeat(63)] {
+            assert!(is_label(text), "{text}");
+        }
+        for (text, near) in [
+            ("4.12.1+7", "4.12.1_7"),
+            ("a b", "a-b"),
+            ("../x", "x"),
+            ("x\u{1b}[31m", "x--31m"),
+            ("-", ""),
+            ("1.", "1"),
+            ("ä1", "1"),
+            (&"1".repeat(64), &"1".repeat(63)),
+        ] {
+            assert!(!is_label(text), "{text}");
+            assert_eq!(nearest_label(text), near);
+        }
+    }
 
     #[test]
     fn dns_label_keeps_only_what_an_object_name_may_hold() {

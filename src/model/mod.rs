@@ -4,6 +4,7 @@ mod customer;
 mod evidence;
 mod foreign;
 mod ids;
+mod image;
 mod object;
 mod phase;
 mod plan;
@@ -16,7 +17,8 @@ mod span;
 pub use customer::{Customer, check_customers, customers_in, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use foreign::shown;
-pub use ids::{CustomerId, RingName, Side, Slot, Version, Weight, dns_label};
+pub use ids::{CustomerId, MAX_LABEL, RingName, Side, Slot, Version, Weight, dns_label, is_label, nearest_label};
+pub use image::image_faults;
 pub use object::{
     Outcome, Rejection, ResourceKind, ResourceRef, SERVICE_LABEL, SLOT_LABEL, VERSION_LABEL, annotation, label_of,
     name_of, ready_in, resource_version, uid_of,

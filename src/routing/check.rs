@@ -8,11 +8,8 @@ use super::matching::{Match, matches_of};
 use super::rivals::{captures, is_same, left_over, not_governed, regex_matches, some_of, undecided};
 use super::shape::shape;
 use crate::api::is_keeper;
-use crate::model::{Component, Finding, Slot, name_of};
+use crate::model::{Component, Finding, MAX_LABEL, Slot, name_of};
 use serde_json::Value;
-
-/// The longest label value; managed routes carry the base's name as one.
-const MAX_LABEL: usize = 63;
 
 /// Checks the base route and its neighbours before a release; all findings at once.
 ///

@@ -3,12 +3,9 @@
 //! A copy of a Deployment with the same labels is selected by the Service that serves slot a: from the moment its first
 //! pod is ready, every customer is on both versions. So each label that anything selects slot a by gets a new value.
 
-use crate::model::{SLOT_LABEL, selects};
+use crate::model::{MAX_LABEL, SLOT_LABEL, selects};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The longest value of a label.
-const MAX_VALUE: usize = 63;
 
 /// Labels, as an object holds them.
 pub(super) type Labels = Map<String, Value>;
@@ -145,7 +142,7 @@ fn fresh(old: &str, taken: &BTreeSet<&str>) -> String {
     let mut suffix = String::from("-b");
     let mut number = 2;
     loop {
-        let room = MAX_VALUE.saturating_sub(suffix.len());
+        let room = MAX_LABEL.saturating_sub(suffix.len());
         let cut: String = old.chars().take(room).collect();
         let stem = cut.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
         let value = if stem.is_empty() { suffix.trim_start_matches('-').to_owned() } else { format!("{stem}{suffix}") };
@@ -230,7 +227,7 @@ mod tests {
         #[test]
         fn a_new_value_is_one_that_a_label_may_have(old in "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?") {
             let value = fresh(&old, &BTreeSet::new());
-            prop_assert!(value != old && value.len() <= MAX_VALUE);
+            prop_assert!(value != old && value.len() <= MAX_LABEL);
             prop_assert!(value.ends_with("-b") && value.starts_with(|c: char| c.is_ascii_alphanumeric()));
         }
     }

@@ -35,7 +35,9 @@ const PAUSE: i64 = 1_000;
 const OLD_SAMPLE: i64 = 62_000;
 
 /// Checks a start; without a refusal among the findings it may begin. The gravest come first.
-pub fn preflight(state: &State, now: Timestamp, request: &StartRequest) -> Vec<Finding> {
+///
+/// Without a request it says what speaks against a start of any version.
+pub fn preflight(state: &State, now: Timestamp, request: Option<&StartRequest>) -> Vec<Finding> {
     let plan = match plan_of(state) {
         Ok(plan) => plan,
         Err(findings) => return findings,
@@ -120,8 +122,8 @@ pub fn refresh(state: &mut State, now: Timestamp) {
     let findings = match plan_of(state) {
         Ok(plan) => {
             let mut findings = standing(state, now, &plan, &mut shape);
-            lock(&state.world, &plan, &StartRequest::any(), &mut findings);
-            findings.extend(version_findings(&state.world, &plan, &StartRequest::any()));
+            lock(&state.world, &plan, None, &mut findings);
+            findings.extend(version_findings(&state.world, &plan, None));
             sorted(findings)
         }
         Err(findings) => sorted(findings),
@@ -288,9 +290,9 @@ fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-fn lock(world: &World, plan: &Plan, request: &StartRequest, findings: &mut Vec<Finding>) {
+fn lock(world: &World, plan: &Plan, request: Option<&StartRequest>, findings: &mut Vec<Finding>) {
     let Some(active) = world.active_release(&plan.name) else { return };
-    if request.release.as_deref() == Some(active.as_str()) {
+    if request.and_then(|request| request.release.as_ref()) == Some(&active) {
         return;
     }
     match world.release(&active) {

@@ -88,11 +88,10 @@ fn found(state: &State) -> Option<Vec<Finding>> {
 /// For each operating action: why it cannot be done now.
 fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refusal>)> {
     let ring = advice::waiting_ring(state).unwrap_or_default();
-    let start = panels::proposed(state)
-        .first()
-        .map_or(Command::Start { release: None, version: Some("?".into()), image: None, commit: None }, |row| {
-            Command::Start { release: Some(row.name.clone()), version: None, image: None, commit: None }
-        });
+    let start = panels::proposed(state).first().map_or(
+        Command::Start { release: None, version: None, image: None, commit: None },
+        |row| Command::Start { release: Some(row.name.clone()), version: None, image: None, commit: None },
+    );
     [
         start,
         Command::Next { accept_no_traffic: None },
@@ -110,7 +109,8 @@ fn blocked(state: &State, now: Timestamp) -> Vec<(Action, Vec<crate::model::Refu
     .map(|command| {
         let mut refusals = super::preview::refusals(state, now, &command);
         // Looking at the start is what brings the survey, so the want of one must not keep anybody from looking.
-        refusals.retain(|refusal| refusal.rule != super::survey::STALE);
+        // In the same way, a version is named after the menu.
+        refusals.retain(|refusal| ![super::survey::STALE, super::freeze::NO_VERSION].contains(&refusal.rule.as_str()));
         (command.action(), refusals)
     })
     .collect()

@@ -141,7 +141,7 @@ impl StartTask {
     }
 
     fn check(mut self: Box<Self>, state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) -> Flow {
-        let findings = preflight(state, now, &self.request);
+        let findings = preflight(state, now, Some(&self.request));
         let refused: Vec<Refusal> = findings
             .iter()
             .filter(|f| f.level == Level::Refuse)

@@ -3,7 +3,7 @@
 use super::failure::{Cause, Failure};
 use super::resources::Resource;
 use super::{schema, schemas};
-use crate::model::name_of;
+use crate::model::{is_label, name_of};
 use crate::sim::clock::Entropy;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::{apps, autoscaling, coordination, core, discovery, policy};
@@ -59,14 +59,6 @@ pub fn check(resource: &Resource, old: Option<&Value>, object: &mut Value) -> Re
 }
 
 const LABEL: &str = "must be no more than 63 bytes, alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
-
-/// Tells whether a text may be the value of a label; the names of labels and annotations must not be empty, too.
-fn is_label(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    bytes.len() <= 63 && bytes.iter().copied().all(inner) && edge(bytes.first()) && edge(bytes.last())
-}
 
 fn check_metadata(object: &Value, causes: &mut Vec<Cause>) {
     let name = &object["metadata"]["name"];

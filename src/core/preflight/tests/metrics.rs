@@ -1,7 +1,6 @@
 //! What metrics have to show.
 
 use super::{cluster, metrics, said, series, set};
-use crate::core::freeze::StartRequest;
 use crate::core::preflight::preflight;
 use crate::core::testbed::Bed;
 use crate::model::{Batch, Family, RawSeries, Reading, ResourceKind, Slot, StreamKind};
@@ -19,7 +18,7 @@ fn the_source_of_metrics_has_to_be_there_and_to_answer() {
     bed.metrics = false;
     let desk = bed.open_desk("dana");
     bed.run();
-    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    let found = preflight(&bed.desks[desk].state, bed.now, None);
     assert_eq!(
         found.iter().find(|f| f.check.starts_with("metrics.")).unwrap().to_string(),
         "refused: the metrics source has not answered yet: wait a moment; if this stays, look at spec.metrics.source of RolloutPlan shop [metrics.waiting]"

@@ -7,7 +7,6 @@ mod scaling;
 mod slots;
 
 use super::preflight;
-use crate::core::freeze::StartRequest;
 use crate::core::testbed::Bed;
 use crate::core::{Command, Event};
 use crate::model::{Batch, Family, Level, RawSeries, Reading, ResourceKind, Slot, StreamKind, Timestamp};
@@ -54,7 +53,7 @@ fn findings(change: impl FnOnce(&mut Bed), measure: impl FnOnce(&mut Batch)) -> 
     let mut batch = healthy(bed.now);
     measure(&mut batch);
     bed.tell(desk, Event::Metrics(batch));
-    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    let found = preflight(&bed.desks[desk].state, bed.now, None);
     found.into_iter().map(|finding| finding.to_string()).collect()
 }
 
@@ -66,7 +65,7 @@ fn told(check: &str, event: Event) -> Vec<String> {
     bed.run();
     bed.tell(desk, event);
     let mark = format!("[{check}]");
-    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    let found = preflight(&bed.desks[desk].state, bed.now, None);
     found.into_iter().map(|finding| finding.to_string()).filter(|text| text.ends_with(&mark)).collect()
 }
 

@@ -1,7 +1,6 @@
 //! Services, Deployments and their pods.
 
 use super::{cluster, deployment, said, series, set};
-use crate::core::freeze::StartRequest;
 use crate::core::preflight::preflight;
 use crate::core::testbed::Bed;
 use crate::core::{Change, Event, KubeEvent};
@@ -37,7 +36,7 @@ fn what_cannot_be_read_is_not_said_to_be_missing() {
         desk,
         Event::Kube(KubeEvent { kind, change: Change::Failed { why: "403 Forbidden".into(), answered: true } }),
     );
-    let found = preflight(&bed.desks[desk].state, bed.now, &StartRequest::any());
+    let found = preflight(&bed.desks[desk].state, bed.now, None);
     let found: Vec<String> = found.iter().filter(|f| f.check.starts_with("slot.")).map(ToString::to_string).collect();
     assert_eq!(
         found,
