@@ -2,7 +2,7 @@
 
 use super::testbed::Bed;
 use super::tests::{baking, promoted, rollback, start};
-use super::{Change, Command, Event, Identity, KubeEvent, RunningState, State};
+use super::{Change, Closeup, Command, Event, Identity, KubeEvent, RunningState, State, Subject};
 use crate::model::{ResourceKind, ResourceRef, Slot};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -283,4 +283,37 @@ fn a_start_that_names_nothing_says_what_else_refuses_it() {
     let refused = super::preview(&bed.desks[desk].state, bed.now, &nothing).refusals;
     let rules: Vec<&str> = refused.iter().map(|refusal| refusal.rule.as_str()).collect();
     assert!(rules.contains(&"slot.paused") && rules.contains(&"start.what"), "{rules:?}");
+}
+
+#[test]
+fn the_release_that_ended_last_is_shown_however_long_ago_it_was_proposed() {
+    let mut bed = Bed::new();
+    let at = |bed: &Bed, second: i64| (bed.now + jiff::SignedDuration::from_secs(second)).to_string();
+    let put = |bed: &mut Bed, version: &str, created: i64, end: Option<(&str, i64)>| {
+        let mut release = json!({
+            "metadata": { "name": format!("shop-{version}"), "uid": version, "creationTimestamp": at(bed, created) },
+            "spec": { "plan": "shop", "version": version },
+        });
+        if let Some((phase, ended)) = end {
+            let outcome = json!({ "result": phase, "finishedAt": at(bed, ended) });
+            let journal = json!([{ "seq": 1, "at": at(bed, ended), "by": "dana", "act": "phase", "what": version }]);
+            release["status"] = json!({ "phase": phase, "outcome": outcome, "journal": journal });
+        }
+        bed.put(ResourceKind::Release, release);
+    };
+    put(&mut bed, "3", -900, Some(("Done", -60)));
+    put(&mut bed, "9", -600, Some(("RolledBack", -300)));
+    // Proposed before the last one ended: it waits, and is no news.
+    put(&mut bed, "4", -100, None);
+    let desk = bed.open_desk("dana");
+    let view = bed.view(desk);
+    assert_eq!((view.header.release.as_str(), view.header.state.as_str()), ("shop-3", "DONE"));
+    assert_eq!(view.events.first().map(|event| event.what.as_str()), Some("3"));
+    let Some(Closeup::Audit(audit)) = super::closeup(&bed.desks[desk].state, bed.now, &Subject::Audit) else {
+        panic!()
+    };
+    assert_eq!(audit.release, "shop-3");
+    put(&mut bed, "5", -10, None);
+    bed.pass(1);
+    assert_eq!(bed.view(desk).header.state, "IDLE");
 }

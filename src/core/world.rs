@@ -353,6 +353,13 @@ impl ReleaseRead {
     pub fn phase(&self) -> Phase {
         self.status.phase
     }
+
+    /// Returns when it ended; `None` while it has not, or where its record does not say.
+    ///
+    /// Not when it was created: a pipeline may propose a release long before another one begins and ends.
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.status.outcome.as_ref().filter(|_| self.phase().is_final())?.finished_at
+    }
 }
 
 fn empty_spec() -> ReleaseSpec {

@@ -133,8 +133,9 @@ pub fn last_ended(state: &State) -> Option<&ReleaseRead> {
     let releases = state.world.releases(&state.plan_name()?);
     releases
         .into_iter()
-        .find(|r| r.phase().is_final())
-        .filter(|ended| !super::panels::proposed(state).iter().any(|row| row.at > ended.created))
+        .filter(|r| r.phase().is_final())
+        .max_by_key(|r| (r.ended(), r.created))
+        .filter(|last| !super::panels::proposed(state).iter().any(|row| row.at > last.ended()))
 }
 
 fn fresh(state: &State, now: Timestamp) -> Vec<FreshRow> {

@@ -41,10 +41,7 @@ fn row(release: &ReleaseRead, is_active: bool) -> PastRow {
 /// Computes the figures of the last days; releases that have not ended say nothing yet.
 fn delivery(releases: &[&ReleaseRead], now: Timestamp) -> Delivery {
     let span = i64::from(DAYS) * DAY;
-    let ended = |release: &ReleaseRead| {
-        let at = release.status.outcome.as_ref()?.finished_at?;
-        release.phase().is_final().then(|| now.as_second() - at.as_second())
-    };
+    let ended = |release: &ReleaseRead| Some(now.as_second() - release.ended()?.as_second());
     let within = |from: i64, to: i64| {
         let mut found: Vec<&ReleaseRead> =
             releases.iter().copied().filter(|r| ended(r).is_some_and(|age| age >= from && age < to)).collect();
