@@ -3,7 +3,7 @@
 //! No Release, no Lease, no metrics, no plan: the routes themselves say how they are brought back.
 
 use crate::model::{Side, name_of};
-use crate::routing::{Edit, Fence, Rules, Undo, base_of, fence_of, patch};
+use crate::routing::{Edit, Fence, Rules, Undo, base_of, fence_of, patch, some_of};
 use serde_json::Value;
 
 /// Why a route is not written.
@@ -40,21 +40,44 @@ pub fn phrase(version: &str) -> String {
 /// Finds the base route: the named one, or the only one that carries an undo and belongs to no other.
 ///
 /// # Errors
-/// Says that there is none, or which ones there are.
+/// Says that there is none, and which ones there are.
 pub fn base<'a>(routes: &'a [Value], named: Option<&str>) -> Result<&'a Value, String> {
-    let carries = |route: &&Value| Undo::parse(route).is_some() && base_of(route).is_none();
-    let found: Vec<&Value> = match named {
-        Some(name) => routes.iter().filter(|route| name_of(route) == name).collect(),
-        None => routes.iter().filter(carries).collect(),
+    let own: Vec<&Value> = routes.iter().filter(|route| base_of(route).is_none()).collect();
+    let marked: Vec<&Value> = own.iter().copied().filter(|route| Undo::parse(route).is_some()).collect();
+    let Some(name) = named else {
+        return match marked.as_slice() {
+            [one] => Ok(one),
+            [] => Err(format!(
+                "no HTTPRoute of this namespace says how it is brought back: no release has marked one ({}); look at the namespace",
+                there_is(&own)
+            )),
+            several => Err(format!(
+                "several HTTPRoutes can be brought back: name one with --route ({})",
+                names(several).join(", ")
+            )),
+        };
     };
-    match found.as_slice() {
-        [one] => Ok(one),
-        [] => Err("no HTTPRoute here says how it is brought back: no release has marked one; look at the namespace, or name the route with --route".into()),
-        several => {
-            let names: Vec<&str> = several.iter().map(|route| name_of(route)).collect();
-            Err(format!("several HTTPRoutes can be brought back: name one with --route ({})", names.join(", ")))
+    match routes.iter().find(|route| name_of(route) == name) {
+        Some(route) => Ok(route),
+        None if marked.is_empty() => {
+            Err(format!("this namespace has no HTTPRoute {name} ({}), and no release has marked one", there_is(&own)))
         }
+        None => Err(format!(
+            "this namespace has no HTTPRoute {name}; what says how it is brought back is {}: name it with --route",
+            names(&marked).join(", ")
+        )),
     }
+}
+
+fn there_is(routes: &[&Value]) -> String {
+    if routes.is_empty() {
+        return "there is none".to_owned();
+    }
+    format!("there is: {}", some_of(&names(routes)))
+}
+
+fn names(routes: &[&Value]) -> Vec<String> {
+    routes.iter().map(|route| name_of(route).to_owned()).collect()
 }
 
 /// Returns the managed routes of a base route.
@@ -176,6 +199,30 @@ mod tests {
         let routes = vec![route("other", None, (100, 0)), route("shop", Some(&live()), (0, 100)), managed_route];
         assert_eq!(name_of(base(&routes, None).unwrap()), "shop");
         assert_eq!(managed(&routes, "shop").len(), 1);
-        assert!(base(&routes[..1], None).is_err());
+    }
+
+    #[test]
+    fn who_names_a_wrong_route_is_told_which_ones_there_are() {
+        let mut managed_route = route("shop-ph-1", Some(&live()), (0, 100));
+        managed_route["metadata"]["labels"] =
+            json!({ "app.kubernetes.io/managed-by": "pilothouse", "pilothouse.dev/base": "shop" });
+        let routes = [managed_route, route("other", None, (100, 0)), route("shop", Some(&live()), (0, 100))];
+        let why = |routes: &[Value], named: Option<&str>| base(routes, named).unwrap_err();
+        assert_eq!(
+            why(&routes, Some("nope")),
+            "this namespace has no HTTPRoute nope; what says how it is brought back is shop: name it with --route"
+        );
+        assert_eq!(
+            why(&routes[..2], Some("nope")),
+            "this namespace has no HTTPRoute nope (there is: other), and no release has marked one"
+        );
+        assert_eq!(
+            why(&routes[..2], None),
+            "no HTTPRoute of this namespace says how it is brought back: no release has marked one (there is: other); look at the namespace"
+        );
+        assert!(why(&[], None).contains("(there is none)"));
+        for named in ["other", "shop-ph-1"] {
+            assert_eq!(name_of(base(&routes, Some(named)).unwrap()), named, "whoever names it decides");
+        }
     }
 }
