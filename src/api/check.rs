@@ -182,7 +182,7 @@ impl Checker {
         match (&spec.customers.from.config_map, &spec.customers.from.inline) {
             (Some(name), None) if !name.is_empty() => Some(CustomerSource::ConfigMap(name.clone())),
             (None, Some(list)) => {
-                self.findings.extend(check_customers(list));
+                self.findings.extend(check_customers("spec.customers.from.inline", list));
                 Some(CustomerSource::Inline(list.clone()))
             }
             _ => {

@@ -233,10 +233,11 @@ fn merges(gateway: &GatewaySurvey) -> bool {
 }
 
 fn customers(path: &Path) -> Result<Vec<Customer>, Failure> {
-    let wrong =
-        |why: String| Failure::new(Code::Configuration, format!("read the customers in {}: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    parse_customers(&text).map_err(|findings| wrong(lines(&findings)))
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::new(Code::Configuration, format!("the customers in {} cannot be read: {error}", path.display()))
+    })?;
+    parse_customers(&path.display().to_string(), &text)
+        .map_err(|findings| Failure::new(Code::Configuration, lines(&findings)))
 }
 
 fn refused(findings: &[Finding]) -> Failure {

@@ -152,14 +152,7 @@ fn name_findings(request: &StartRequest) -> Vec<Finding> {
 /// # Errors
 /// Returns every finding about customers and rings.
 pub fn membership(world: &World, plan: &Plan) -> Result<Membership, Vec<Finding>> {
-    match world.customers(plan) {
-        Some(Ok(customers)) => resolve(&plan.name, &plan.rings, customers),
-        Some(Err(findings)) => Err(findings.to_vec()),
-        None => Err(vec![Finding::refuse(
-            "customers.missing",
-            "the ConfigMap with the customers is not there, has no key customers.yaml, or was not read yet: create it, or allow reading it",
-        )]),
-    }
+    resolve(&plan.name, &plan.rings, world.customers(plan)?)
 }
 
 /// Returns a free name for a release of this version: `<plan>-<version>`, with a number where that is taken.

@@ -55,7 +55,7 @@ impl Roster {
             (None, _) => &[],
         };
         waves.iter().zip(1..).filter(|(wave, _)| !wave.is_unlisted()).for_each(|(wave, n)| roster.add(wave, n));
-        let live = state.plan.as_ref().and_then(|plan| state.world.customers(plan)?.ok()).unwrap_or_default();
+        let live = state.plan.as_ref().and_then(|plan| state.world.customers(plan).ok()).unwrap_or_default();
         roster.names = live.iter().map(|Customer { id, name, .. }| (id.clone(), name.clone())).collect();
         Some(roster)
     }

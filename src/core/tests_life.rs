@@ -200,6 +200,15 @@ fn customers_that_are_added_later_are_named_and_stay_unlisted() {
     bed.meddle(ResourceKind::ConfigMap, "customers", json!([{ "op": "replace", "path": "/data", "value": twice }]));
     bed.pass(1);
     assert!(named(&bed).contains(&("Pied Piper".to_owned(), "pied".to_owned())), "also of a list with a mistake");
+
+    bed.objects.remove(&ResourceRef::new(ResourceKind::ConfigMap, "customers"));
+    let later = bed.open_desk("kim");
+    bed.pass(1);
+    for desk in [desk, later] {
+        let notices: Vec<String> = bed.view(desk).notices.into_iter().map(|n| n.text).collect();
+        let gone = "ConfigMap customers, where the customers are to be listed, does not exist: create it; release shop-2 goes on with the customers of its start";
+        assert!(notices.iter().any(|n| n == gone), "{notices:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ use pods::Pods;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The key of a ConfigMap that holds the list of customers.
+const CUSTOMERS: &str = "customers.yaml";
+
 /// Everything observed, by kind and name.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -23,7 +26,8 @@ pub struct World {
     sources: BTreeMap<ResourceKind, SourceState>,
     /// Whether the API server has ever answered, if only with a refusal.
     has_answered: bool,
-    customers: Option<Result<Vec<Customer>, Vec<Finding>>>,
+    /// The lists of customers, by ConfigMap.
+    customers: BTreeMap<String, Result<Vec<Customer>, Vec<Finding>>>,
     releases: BTreeMap<String, ReleaseRead>,
     revisions: BTreeMap<ResourceKind, u64>,
 }
@@ -140,8 +144,8 @@ impl World {
         if kind == ResourceKind::Release {
             self.releases.retain(|name, _| keep.contains(name.as_str()));
         }
-        if kind == ResourceKind::ConfigMap && objects.is_empty() {
-            self.customers = None;
+        if kind == ResourceKind::ConfigMap {
+            self.customers.retain(|name, _| keep.contains(name.as_str()));
         }
         for object in objects {
             self.upsert(kind, object);
@@ -177,11 +181,13 @@ impl World {
             ResourceKind::Release => {
                 self.releases.insert(name.clone(), read_release(object));
             }
-            ResourceKind::ConfigMap => {
-                if let Some(text) = object["data"]["customers.yaml"].as_str() {
-                    self.customers = Some(parse_customers(text));
+            ResourceKind::ConfigMap => match object["data"][CUSTOMERS].as_str() {
+                Some(text) => {
+                    let from = format!("{CUSTOMERS} of ConfigMap {name}");
+                    self.customers.insert(name.clone(), parse_customers(&from, text));
                 }
-            }
+                None => drop(self.customers.remove(&name)),
+            },
             _ => {}
         }
         known.insert(name, object.clone());
@@ -198,7 +204,7 @@ impl World {
             ResourceKind::Release => {
                 self.releases.remove(name);
             }
-            ResourceKind::ConfigMap => self.customers = None,
+            ResourceKind::ConfigMap => drop(self.customers.remove(name)),
             _ => {}
         }
         if let Some(known) = self.objects.get_mut(&kind) {
@@ -284,18 +290,39 @@ impl World {
     }
 
     /// Returns the customers the plan lists now.
-    pub fn customers<'a>(&'a self, plan: &'a Plan) -> Option<Result<&'a [Customer], &'a [Finding]>> {
+    ///
+    /// # Errors
+    /// Says what is wrong with the list, or why there is none.
+    pub fn customers<'a>(&'a self, plan: &'a Plan) -> Result<&'a [Customer], Vec<Finding>> {
         match &plan.customers {
-            CustomerSource::Inline(list) => Some(Ok(list)),
-            CustomerSource::ConfigMap(_) => {
-                self.customers.as_ref().map(|read| read.as_deref().map_err(|findings| findings.as_slice()))
-            }
+            CustomerSource::Inline(list) => Ok(list),
+            CustomerSource::ConfigMap(name) => match self.customers.get(name) {
+                Some(Ok(list)) => Ok(list),
+                Some(Err(findings)) => Err(findings.clone()),
+                None => Err(vec![self.no_customers(name)]),
+            },
         }
     }
 
     /// Tells whether there is a list of customers that cannot be taken as it is.
     pub fn has_unusable_customers(&self) -> bool {
-        matches!(self.customers, Some(Err(_)))
+        self.customers.values().any(Result::is_err)
+    }
+
+    /// Says why a ConfigMap brings no list of customers, and what to do.
+    fn no_customers(&self, name: &str) -> Finding {
+        let source = self.source(ResourceKind::ConfigMap);
+        let (check, text) = match (self.get(ResourceKind::ConfigMap, name), source.failed) {
+            (Some(object), _) => {
+                let keys: Vec<&String> = object["data"].as_object().into_iter().flat_map(|data| data.keys()).collect();
+                let text = format!("has no key {CUSTOMERS}, only {keys:?}: put the list there");
+                ("customers.missing", text)
+            }
+            (None, Some(why)) => ("customers.unread", format!("cannot be read ({why})")),
+            (None, None) if source.listed => ("customers.missing", "does not exist: create it".to_owned()),
+            (None, None) => ("customers.waiting", "has not been read yet: wait a moment".to_owned()),
+        };
+        Finding::refuse(check, format!("ConfigMap {name}, where the customers are to be listed, {text}"))
     }
 
     /// Reads the Deployment of a slot.

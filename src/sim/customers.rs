@@ -231,7 +231,7 @@ mod tests {
     fn everybody_is_listed_once_and_the_list_can_be_read() {
         for count in [1, 2, 3, 60, 500] {
             let scenario = scenario(count);
-            let listed = parse_customers(&list(&scenario)).expect("readable");
+            let listed = parse_customers("list", &list(&scenario)).expect("readable");
             let known: Vec<&str> = listed.iter().map(|c| c.id.as_str()).collect();
             assert_eq!(known, ids(&scenario));
             assert_eq!(known.len(), count);

@@ -293,7 +293,7 @@ mod tests {
             scenario.timing.settle = 0.5;
             let spec = serde_json::from_value(plan(&scenario)["spec"].clone()).expect("a RolloutPlan");
             let checked = check_plan("trackx", NAMESPACE, &spec).expect("no findings");
-            let listed = crate::model::parse_customers(&customers::list(&scenario)).expect("customers");
+            let listed = crate::model::parse_customers("seed", &customers::list(&scenario)).expect("customers");
             assert!(crate::model::resolve("trackx", &checked.rings, &listed).is_ok());
             assert_eq!(span(0.5), "500ms");
         }

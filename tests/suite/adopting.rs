@@ -111,7 +111,7 @@ fn ask() -> Adopt {
         service: "trackx".into(),
         route: "trackx".into(),
         header: "x-customer-id".into(),
-        customers: Some(parse_customers(&serde_json::to_string(&list).unwrap()).unwrap()),
+        customers: Some(parse_customers("list", &serde_json::to_string(&list).unwrap()).unwrap()),
         metrics_url: None,
         metrics_service: None,
     }

@@ -36,7 +36,9 @@ fn ask() -> Adopt {
         service: "shop".into(),
         route: "shop".into(),
         header: "x-customer-id".into(),
-        customers: Some(parse_customers("[{id: house, tier: internal}, {id: acme}, {id: globex}]").unwrap()),
+        customers: Some(
+            parse_customers("customers.yaml", "[{id: house, tier: internal}, {id: acme}, {id: globex}]").unwrap(),
+        ),
         metrics_url: None,
         metrics_service: None,
     }
@@ -154,9 +156,12 @@ fn without_customers_and_monitors_the_plan_says_what_is_missing_and_is_still_one
     assert!(plan.contains("container: \"app\"") && plan.contains("source is missing"), "{plan}");
     assert!(text(&adoption, "60-metrics.md").contains("{target_label: slot, replacement: a}"));
     assert!(
-        parse_customers(documents(text(&adoption, "40-customers.yaml"))[0]["data"]["customers.yaml"].as_str().unwrap())
-            .unwrap()
-            .is_empty()
+        parse_customers(
+            "customers.yaml",
+            documents(text(&adoption, "40-customers.yaml"))[0]["data"]["customers.yaml"].as_str().unwrap()
+        )
+        .unwrap()
+        .is_empty()
     );
     for check in ["adopt.no-customers", "adopt.no-monitor", "adopt.no-metrics-source"] {
         assert!(adoption.open.iter().any(|one| one.check == check && one.level == Level::Warn), "{check}");

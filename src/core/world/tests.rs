@@ -208,3 +208,43 @@ fn a_pod_whose_labels_or_controller_change_is_found_where_it_is_now() {
     world.learn_all(ResourceKind::Pod, &[]);
     assert_eq!(names(&world, Slot::A), [] as [&str; 0]);
 }
+
+#[test]
+fn the_list_of_customers_is_the_one_of_the_plans_own_configmap_and_why_there_is_none_is_said() {
+    let plan = |from: &str| {
+        let component = json!({ "name": "web", "route": "shop", "a": { "deployment": "a", "service": "a" }, "b": { "deployment": "b", "service": "b" } });
+        let customers = json!({ "identifiedBy": { "header": "x" }, "from": { "configMap": from } });
+        let rings = json!([{ "name": "all", "rest": true }]);
+        plan_of("shop", "shop", &json!({ "components": [component], "customers": customers, "rings": rings })).unwrap()
+    };
+    let mut world = World::default();
+    let said = |world: &World, from: &str| -> Vec<String> {
+        let plan = plan(from);
+        let found = world.customers(&plan).map(|list| list.iter().map(|customer| customer.id.to_string()).collect());
+        found.unwrap_or_else(|why| {
+            why.into_iter().map(|finding| format!("{} [{}]", finding.text, finding.check)).collect()
+        })
+    };
+    let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let see = |world: &mut World, change: Change| {
+        world.observe(now, &KubeEvent { kind: ResourceKind::ConfigMap, change });
+    };
+    let map = |name: &str, data: Value| json!({ "metadata": { "name": name }, "data": data });
+    let who = "ConfigMap list, where the customers are to be listed,";
+    assert_eq!(said(&world, "list"), [format!("{who} has not been read yet: wait a moment [customers.waiting]")]);
+    see(&mut world, Change::Failed { why: "403".into(), answered: true });
+    assert_eq!(said(&world, "list"), [format!("{who} cannot be read (403) [customers.unread]")]);
+    see(&mut world, Change::Reset(vec![map("list", json!({ "customers.yaml": "- {id: acme}" }))]));
+    assert_eq!(said(&world, "list"), ["acme"]);
+    see(&mut world, Change::Upsert(map("other", json!({ "customers.yaml": "- {id: globex}" }))));
+    assert_eq!((said(&world, "list"), said(&world, "other")), (vec!["acme".to_owned()], vec!["globex".to_owned()]));
+    see(&mut world, Change::Upsert(map("list", json!({ "customers.yml": "" }))));
+    assert_eq!(
+        said(&world, "list"),
+        [format!("{who} has no key customers.yaml, only [\"customers.yml\"]: put the list there [customers.missing]")]
+    );
+    see(&mut world, Change::Upsert(map("list", json!({ "customers.yaml": "- {name: x}" }))));
+    assert_eq!(said(&world, "list"), ["customers.yaml of ConfigMap list: customer 1 has no id [customers.shape]"]);
+    see(&mut world, Change::Reset(Vec::new()));
+    assert_eq!(said(&world, "list"), [format!("{who} does not exist: create it [customers.missing]")]);
+}

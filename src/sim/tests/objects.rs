@@ -45,7 +45,7 @@ async fn the_seeded_plan_and_customers_are_what_the_product_reads() {
     let checked = check_plan("trackx", "trackx", &plan.spec).expect("no findings");
     assert_eq!(checked.rings.len(), 4);
     let map = rig.get("ConfigMap", "trackx-customers").await;
-    let customers = parse_customers(map["data"]["customers.yaml"].as_str().unwrap()).expect("readable");
+    let customers = parse_customers("list", map["data"]["customers.yaml"].as_str().unwrap()).expect("readable");
     assert_eq!(customers.len(), 60);
     let release = rig.get("Release", "trackx-4-12-0").await;
     assert_eq!((release.get("status"), &release["spec"]["image"]), (None, &json!("registry.example/app:4.12.0")));
