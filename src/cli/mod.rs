@@ -26,7 +26,7 @@ pub use args::{
 };
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};
-pub use doctor::{Area, Around, Line, Patient, Report, State, examine};
+pub use doctor::{Area, Around, Line, NoCluster, Patient, Report, State, examine};
 pub use edge::main;
 pub use export::export;
 pub use glass::{Glass, ask_on_terminal, break_glass};

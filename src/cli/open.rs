@@ -43,12 +43,16 @@ pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveCli
 
 /// Reads the kubeconfig and picks the cluster; sends nothing.
 pub(super) async fn reach(settings: &Settings) -> Result<Connected, Failure> {
-    let target = Target {
+    connect(&target(settings)).await.map_err(|error| failure(&error))
+}
+
+/// Says which cluster the settings name.
+pub(super) fn target(settings: &Settings) -> Target {
+    Target {
         context: settings.context.clone(),
         namespace: settings.namespace.clone(),
         kubeconfig: settings.kubeconfig.clone(),
-    };
-    connect(&target).await.map_err(|error| failure(&error))
+    }
 }
 
 fn failure(error: &ConnectError) -> Failure {

@@ -106,6 +106,16 @@ impl ConnectError {
     pub fn is_first_run(&self) -> bool {
         matches!(self, Self::NoKubeconfig { .. } | Self::NoContext { .. })
     }
+
+    /// Tells whether what was named is wrong, so that a login would not help.
+    pub fn is_wrong_name(&self, target: &Target) -> bool {
+        match self {
+            Self::NoKubeconfig { .. } => target.kubeconfig.is_some(),
+            Self::NoContext { known, .. } => !known.is_empty(),
+            Self::Unusable { .. } => true,
+            Self::Client { .. } => false,
+        }
+    }
 }
 
 impl Connected {
@@ -274,10 +284,16 @@ users:
         let nowhere = Target { kubeconfig: Some("no/such/kubeconfig".into()), ..Target::default() };
         let error = connect(&nowhere).await.unwrap_err();
         assert!(error.is_first_run() && error.to_string().contains("pilothouse demo"), "{error}");
+        assert!(error.is_wrong_name(&nowhere) && !error.is_wrong_name(&Target::default()));
 
         let (_folder, unknown) = target(KUBECONFIG, Some("qa"), None);
         let error = connect(&unknown).await.unwrap_err();
         assert!(error.is_first_run() && error.to_string().contains("[prod, stage]"), "{error}");
+        assert!(error.is_wrong_name(&unknown));
+
+        let (_folder, empty) = target("apiVersion: v1\nkind: Config\n", None, None);
+        let error = connect(&empty).await.unwrap_err();
+        assert!(!error.is_wrong_name(&empty), "there is nothing to name: {error}");
 
         let (_folder, broken) = target("contexts: [", None, None);
         let error = connect(&broken).await.unwrap_err();

@@ -3,7 +3,7 @@
 use super::client::ReadClient;
 use super::prune;
 use super::wire;
-use crate::core::{Answer, GatewaySurvey, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
+use crate::core::{Answer, GatewaySurvey, LOG_IN, ObjectName, ParametersSurvey, PolicySurvey, Survey, SurveyRequest};
 use futures::future::join_all;
 use http::Method;
 use serde_json::Value;
@@ -191,7 +191,8 @@ impl Reader<'_> {
         match answer.status {
             404 if answer.is_missing_object() => Answer::Missing,
             404 => Answer::NotServed,
-            401 | 403 => Answer::Forbidden(answer.rejection().message),
+            401 => Answer::Forbidden(format!("it does not accept our credentials: {LOG_IN}")),
+            403 => Answer::Forbidden(answer.rejection().message),
             _ if answer.is_success() => match answer.json_without(prune::OBJECTS) {
                 Some(body) => Answer::Value(body),
                 None => Answer::Failed(format!("the API server's answer ({}) is no JSON", answer.status)),

@@ -248,9 +248,13 @@ impl World {
     /// Returns every finding; a plan that is not there is one, too.
     pub fn plan(&self, namespace: &str, name: &str) -> Result<Plan, Vec<Finding>> {
         let object = self.get(ResourceKind::RolloutPlan, name).ok_or_else(|| {
+            let known = self.plan_names();
+            let another = if known.is_empty() { String::new() } else { format!(" with --plan ({})", known.join(", ")) };
             vec![Finding::refuse(
                 "plan.missing",
-                format!("there is no RolloutPlan {name} in namespace {namespace}: create it, or name another one"),
+                format!(
+                    "there is no RolloutPlan {name} in namespace {namespace}: create it, or name another one{another}"
+                ),
             )]
         })?;
         plan_of(namespace, name, &object["spec"])

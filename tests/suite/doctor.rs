@@ -3,7 +3,7 @@
 use crate::stage::shipped;
 use http::{Request, Response};
 use kube::client::Body;
-use pilothouse::cli::{Answers, Area, Around, Code, Demo, Patient, Report, State, carry_out, examine, json};
+use pilothouse::cli::{Answers, Area, Around, Code, Demo, NoCluster, Patient, Report, State, carry_out, examine, json};
 use pilothouse::cluster::{Clock, ReadClient, ReviewClient};
 use pilothouse::core::{Command, Setup};
 use pilothouse::model::Finding;
@@ -108,7 +108,7 @@ async fn what_a_start_would_refuse_is_refused_here_with_the_same_sentence() {
     let expected = "Deployment trackx-b of slot b is paused, so the new version would never come up there: kubectl rollout resume deployment trackx-b";
     assert_eq!(said(&report, State::Refused), [expected], "{}", report.text());
     assert_eq!(report.code(), Code::Refused);
-    assert_eq!(report.next, "mend what is refused above, then run pilothouse doctor again");
+    assert_eq!(report.next, "mend what is refused above under slots, then run pilothouse doctor again");
 
     let (setup, links) = demo.console("shell@test".into(), "0000000000000001".into(), false);
     let mut engine = Engine::open(setup, demo.clock(), links);
@@ -170,7 +170,7 @@ async fn a_cluster_with_nothing_installed_is_told_the_first_step() {
 #[tokio::test(start_paused = true)]
 async fn without_a_cluster_it_says_why_and_that_this_is_not_known() {
     let why = "failed to find a cluster: there is no kubeconfig (looked at nowhere)";
-    let report = examine(&around(), Err(why.into()), &CancellationToken::new()).await;
+    let report = examine(&around(), Err(NoCluster::Unknown(why.into())), &CancellationToken::new()).await;
     assert_eq!(said(&report, State::Unknown), [why]);
     assert_eq!(report.code(), Code::Unknown);
     assert_eq!(
@@ -178,6 +178,41 @@ async fn without_a_cluster_it_says_why_and_that_this_is_not_known() {
         "log in to the cluster, then run pilothouse doctor again; pilothouse demo needs no cluster"
     );
     let around = Around { mistakes: vec![Finding::refuse("config.unknown", "x")], ..around() };
-    let report = examine(&around, Err(why.into()), &CancellationToken::new()).await;
+    let report = examine(&around, Err(NoCluster::Unknown(why.into())), &CancellationToken::new()).await;
     assert_eq!((report.code(), said(&report, State::Refused)), (Code::Refused, vec!["x"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_named_wrongly_is_refused_and_no_login_is_advised() {
+    let why = "failed to find a cluster: the kubeconfig has no context \"qa\": name one of [prod] with --context";
+    let report = examine(&around(), Err(NoCluster::Wrong(why.into())), &CancellationToken::new()).await;
+    assert_eq!((report.code(), said(&report, State::Refused)), (Code::Refused, vec![why]));
+    assert!(
+        report.next.starts_with("name a context and a kubeconfig that are there") && !report.next.contains("log in"),
+        "{}",
+        report.next
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lets_nobody_in_has_answered() {
+    for (status, expected, next) in [
+        (
+            401,
+            "answers, and does not let us in (it does not accept our credentials: log in again)",
+            "log in to the cluster",
+        ),
+        (403, "answers, and does not let us in (dana may not)", "ask for the role pilothouse-viewer"),
+    ] {
+        let service = tower::service_fn(move |_: Request<Body>| async move {
+            let body = json!({ "kind": "Status", "code": status, "reason": "x", "message": "dana may not" });
+            let response = Response::builder().status(status).body(Body::from(body.to_string().into_bytes()));
+            Ok::<_, std::convert::Infallible>(response.unwrap())
+        });
+        let report = report(kube::Client::new(service, NAMESPACE), demo().clock()).await;
+        let unknown = said(&report, State::Unknown);
+        assert!(unknown.len() == 1 && unknown[0].ends_with(expected), "{unknown:?}");
+        assert_eq!(report.code(), Code::Unknown);
+        assert!(report.next.starts_with(next), "{}", report.next);
+    }
 }

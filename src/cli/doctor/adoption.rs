@@ -1,22 +1,25 @@
 //! The first step that is missing between a cluster as it is and a release, in the order of the files of `init`.
 
-use super::{Line, State};
+use super::{Area, Line, State};
 use crate::core::{Answer, View};
 use crate::model::{label_of, name_of};
 use crate::routing::{SLOT_LABEL, backends};
 use serde_json::Value;
 
 /// What tells how far the adoption is.
+#[derive(Default)]
 pub struct Facts<'a> {
     /// The kinds of our group that are served; `None` = that is not known.
     pub ours: Option<&'a Answer<Vec<String>>>,
     /// What the console shows; `None` = it was not opened.
     pub view: Option<&'a View>,
+    /// The RolloutPlans of the namespace; empty when they cannot be read.
+    pub plans: &'a [Value],
     /// The Deployments of the namespace; empty when they cannot be read.
     pub deployments: &'a [Value],
     /// The HTTPRoutes of the namespace; empty when they cannot be read.
     pub routes: &'a [Value],
-    /// Everything that was found.
+    /// Everything that was found, in the order of the report.
     pub lines: &'a [Line],
 }
 
@@ -27,6 +30,14 @@ const FILES: &str =
 /// Names the first missing step; it begins with what to type.
 pub fn next(facts: &Facts<'_>) -> String {
     let Some(ours) = facts.ours else {
+        if refused(facts, "cluster.wrong") {
+            return "name a context and a kubeconfig that are there, as said above, then run pilothouse doctor again; pilothouse demo needs no cluster"
+                .to_owned();
+        }
+        if facts.lines.iter().any(|line| line.check == "cluster.forbidden") {
+            return "ask for the role pilothouse-viewer (pilothouse manifests prints it), then run pilothouse doctor again"
+                .to_owned();
+        }
         return "log in to the cluster, then run pilothouse doctor again; pilothouse demo needs no cluster".to_owned();
     };
     let is_served =
@@ -43,6 +54,10 @@ pub fn next(facts: &Facts<'_>) -> String {
         return format!("pilothouse doctor --plan NAME looks at one of the plans here ({})", names.join(", "));
     }
     if refused(facts, "plan.none") || refused(facts, "plan.missing") {
+        let names: Vec<&str> = facts.plans.iter().map(name_of).collect();
+        if !names.is_empty() {
+            return format!("pilothouse doctor --plan NAME looks at a plan that is here ({})", names.join(", "));
+        }
         return without_plan(facts);
     }
     let has = |checks: &[&str]| checks.iter().any(|check| refused(facts, check));
@@ -55,11 +70,15 @@ pub fn next(facts: &Facts<'_>) -> String {
     if has(&["customers.missing"]) {
         return format!("kubectl apply -f 40-customers.yaml ({FILES})");
     }
-    if facts.lines.iter().any(|line| line.state == State::Refused && line.check.starts_with("metrics.")) {
-        return "do what 60-metrics.md says and what is refused above under metrics".to_owned();
-    }
-    if facts.lines.iter().any(|line| line.state == State::Refused) {
-        return "mend what is refused above, then run pilothouse doctor again".to_owned();
+    // Metrics are the last area, so that this is the first refusal of the report.
+    match facts.lines.iter().find(|line| line.state == State::Refused) {
+        Some(line) if line.area == Area::Metrics => {
+            return "do what 60-metrics.md says and what is refused above under metrics".to_owned();
+        }
+        Some(line) => {
+            return format!("mend what is refused above under {}, then run pilothouse doctor again", line.area.word());
+        }
+        None => {}
     }
     if facts.lines.iter().any(|line| line.state == State::Unknown) {
         return "mend what is unknown above, then run pilothouse doctor again".to_owned();
@@ -102,7 +121,7 @@ fn refused(facts: &Facts<'_>, check: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Area;
+    use super::super::{area_of, walk::sorted};
     use super::*;
     use serde_json::json;
 
@@ -110,9 +129,10 @@ mod tests {
     fn begins(ours: &[&str], refused: &[&str], deployments: &[Value], routes: &[Value]) -> String {
         let ours = Answer::Value(ours.iter().map(|kind| (*kind).to_owned()).collect());
         let lines: Vec<Line> =
-            refused.iter().map(|check| Line::new(Area::Plan, check, State::Refused, String::new())).collect();
-        let view = View::default();
-        let said = next(&Facts { ours: Some(&ours), view: Some(&view), deployments, routes, lines: &lines });
+            refused.iter().map(|check| Line::new(area_of(check), check, State::Refused, String::new())).collect();
+        let (view, lines) = (View::default(), sorted(lines));
+        let facts = Facts { ours: Some(&ours), view: Some(&view), deployments, routes, lines: &lines, plans: &[] };
+        let said = next(&facts);
         said.split(" (").next().unwrap().to_owned()
     }
 
@@ -122,8 +142,18 @@ mod tests {
         let view = View { plans: vec![plan("billing"), plan("trackx")], ..View::default() };
         let ours = Answer::Value(vec!["rolloutplans".to_owned(), "releases".to_owned()]);
         let lines = [Line::new(Area::Plan, "plan.none", State::Refused, String::new())];
-        let facts = Facts { ours: Some(&ours), view: Some(&view), deployments: &[], routes: &[], lines: &lines };
+        let facts = Facts { ours: Some(&ours), view: Some(&view), lines: &lines, ..Facts::default() };
         assert_eq!(next(&facts), "pilothouse doctor --plan NAME looks at one of the plans here (billing, trackx)");
+    }
+
+    #[test]
+    fn who_names_a_plan_that_is_not_there_is_told_which_ones_are() {
+        let ours = Answer::Value(vec!["rolloutplans".to_owned(), "releases".to_owned()]);
+        let lines = [Line::new(Area::Plan, "plan.missing", State::Refused, String::new())];
+        let plans = [json!({ "metadata": { "name": "trackx" } })];
+        let view = View::default();
+        let facts = Facts { ours: Some(&ours), view: Some(&view), plans: &plans, lines: &lines, ..Facts::default() };
+        assert_eq!(next(&facts), "pilothouse doctor --plan NAME looks at a plan that is here (trackx)");
     }
 
     #[test]
@@ -158,9 +188,11 @@ mod tests {
             begins(&both, &["metrics.none"], &[], &[]),
             "do what 60-metrics.md says and what is refused above under metrics"
         );
-        assert_eq!(
-            begins(&both, &["hpa.shrinks"], &[], &[]),
-            "mend what is refused above, then run pilothouse doctor again"
-        );
+        for (first, area) in [("ring.nobody", "plan and customers"), ("slot.no-version", "slots")] {
+            assert_eq!(
+                begins(&both, &["metrics.none", first], &[], &[]),
+                format!("mend what is refused above under {area}, then run pilothouse doctor again")
+            );
+        }
     }
 }

@@ -12,7 +12,7 @@ mod walk;
 
 pub(super) use run::{run, without_files};
 pub use surroundings::Around;
-pub use walk::{Patient, examine};
+pub use walk::{NoCluster, Patient, examine};
 
 use crate::model::{Finding, Level};
 use serde::Serialize;
@@ -91,7 +91,7 @@ impl Line {
     fn of(finding: &Finding) -> Self {
         let check = finding.check.as_str();
         // What has not come yet is no verdict.
-        let is_waiting = matches!(check, "metrics.waiting" | "survey.stale");
+        let is_waiting = matches!(check, "metrics.waiting" | "survey.stale" | "customers.waiting");
         let state = match finding.level {
             _ if is_waiting => State::Unknown,
             Level::Note => State::Note,
@@ -103,12 +103,6 @@ impl Line {
 }
 
 impl Report {
-    /// Sorts the lines into the order of the walk.
-    fn new(mut lines: Vec<Line>, next: String) -> Self {
-        lines.sort_by(|a, b| a.area.cmp(&b.area).then_with(|| b.state.cmp(&a.state)));
-        Self { lines, next }
-    }
-
     /// Counts the lines of a state.
     pub fn count(&self, state: State) -> usize {
         self.lines.iter().filter(|line| line.state == state).count()

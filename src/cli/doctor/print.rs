@@ -23,7 +23,7 @@ impl State {
 
 impl Area {
     /// Returns the heading of the text.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Terminal => "terminal",
             Self::Files => "files",
@@ -102,19 +102,18 @@ fn block(label: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Line;
+    use super::super::walk::sorted;
     use super::*;
 
     #[test]
     fn the_text_is_aligned_in_words_and_no_line_is_wider_than_eighty_columns() {
         let line = |area, state, text: &str| Line::new(area, "x", state, text);
-        let report = Report::new(
-            vec![
-                line(Area::Routes, State::Ok, "nothing"),
-                line(Area::Terminal, State::Ok, "xterm"),
-                line(Area::Routes, State::Refused, &"a word and another one ".repeat(6)),
-            ],
-            "kubectl apply -f 10-crds-rbac.yaml".into(),
-        );
+        let lines = sorted(vec![
+            line(Area::Routes, State::Ok, "nothing"),
+            line(Area::Terminal, State::Ok, "xterm"),
+            line(Area::Routes, State::Refused, &"a word and another one ".repeat(6)),
+        ]);
+        let report = Report { lines, next: "kubectl apply -f 10-crds-rbac.yaml".into() };
         let text = report.text();
         assert_eq!(
             text,
@@ -125,10 +124,8 @@ mod tests {
 
     #[test]
     fn foreign_text_cannot_act_on_a_terminal() {
-        let report = Report::new(
-            vec![Line::new(Area::Plan, "x", State::Warn, "a\x1b]0;owned\x07b\u{202e}c\nd")],
-            "x\x1b[2J".into(),
-        );
+        let lines = vec![Line::new(Area::Plan, "x", State::Warn, "a\x1b]0;owned\x07b\u{202e}c\nd")];
+        let report = Report { lines, next: "x\x1b[2J".into() };
         let bad: Vec<char> =
             report.text().chars().filter(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}').collect();
         assert!(bad.is_empty(), "{bad:?}");

@@ -1,7 +1,8 @@
 //! `doctor` on this machine: what it is asked to look at, and what this machine says of itself.
 
 use super::super::{Failure, machine, open};
-use super::{Around, Patient, Report, examine};
+use super::{Around, NoCluster, Patient, Report, examine};
+use crate::cluster::{ConnectError, connect};
 use crate::config::{self, Settings, Surroundings, Wanted};
 use crate::core::Setup;
 use crate::model::Finding;
@@ -41,9 +42,13 @@ pub(in crate::cli) async fn run(
     Ok(examine(&around, patient, stop).await)
 }
 
-async fn patient(settings: &Settings, session: String) -> Result<Patient, String> {
-    let connected = open::reach(settings).await.map_err(|failure| failure.text)?;
-    let failed = |error: crate::cluster::ConnectError| format!("failed to {error}");
+async fn patient(settings: &Settings, session: String) -> Result<Patient, NoCluster> {
+    let target = open::target(settings);
+    let failed = |error: ConnectError| {
+        let why = format!("failed to {error}");
+        if error.is_wrong_name(&target) { NoCluster::Wrong(why) } else { NoCluster::Unknown(why) }
+    };
+    let connected = connect(&target).await.map_err(failed)?;
     let read = connected.read_client().map_err(failed)?;
     let reviews = connected.review_client().map_err(failed)?;
     let login = connected.login(LOGIN).await;

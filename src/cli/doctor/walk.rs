@@ -4,7 +4,7 @@ use super::adoption::{Facts, next};
 use super::surroundings::{Around, lines as surroundings};
 use super::{Area, Line, Report, State, access, crds};
 use crate::cluster::{self, Login, Probe, ReadClient, ReviewClient, probe};
-use crate::core::{Answer, Event, Found, Read, Setup, View, lease_name, needed};
+use crate::core::{Answer, Event, Found, LOG_IN, Read, Setup, Tone, View, lease_name, needed};
 use crate::model::{Level, ResourceKind, ResourceRef, Span};
 use crate::runtime::{Clock, Engine, Links};
 use std::sync::Arc;
@@ -37,25 +37,37 @@ pub struct Patient {
     pub clock: Clock,
 }
 
+/// Why there is no cluster to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoCluster {
+    /// What was named, such as a context, is not there or cannot be used.
+    Wrong(String),
+    /// It could not be learned which one.
+    Unknown(String),
+}
+
 /// Looks at everything; without a cluster, `Err` says why there is none.
-pub async fn examine(around: &Around, patient: Result<Patient, String>, stop: &CancellationToken) -> Report {
+pub async fn examine(around: &Around, patient: Result<Patient, NoCluster>, stop: &CancellationToken) -> Report {
     let mut lines = surroundings(around);
+    let without = |mut lines: Vec<Line>, line: Line| {
+        lines.push(line);
+        let lines = sorted(lines);
+        let step = next(&Facts { lines: &lines, ..Facts::default() });
+        Report { lines, next: step }
+    };
     let patient = match patient {
         Ok(patient) => patient,
-        Err(why) => {
-            lines.push(Line::new(Area::Cluster, "cluster.none", State::Unknown, why));
-            let facts = Facts { ours: None, view: None, deployments: &[], routes: &[], lines: &lines };
-            let step = next(&facts);
-            return Report::new(lines, step);
+        Err(NoCluster::Wrong(why)) => {
+            return without(lines, Line::new(Area::Cluster, "cluster.wrong", State::Refused, why));
+        }
+        Err(NoCluster::Unknown(why)) => {
+            return without(lines, Line::new(Area::Cluster, "cluster.none", State::Unknown, why));
         }
     };
     let found = probe(&patient.read, PATIENCE).await;
     lines.extend(server(&patient, &found));
-    if let Some(why) = found.version.unknown() {
-        let text = format!("the API server {} does not answer ({why})", patient.server);
-        lines.push(Line::new(Area::Cluster, "cluster.silent", State::Unknown, text));
-        let step = next(&Facts { ours: None, view: None, deployments: &[], routes: &[], lines: &lines });
-        return Report::new(lines, step);
+    if let Some(line) = silent(&patient, &found) {
+        return without(lines, line);
     }
     lines.extend(kinds(&found));
     let read = |kind: ResourceKind| {
@@ -68,21 +80,48 @@ pub async fn examine(around: &Around, patient: Result<Patient, String>, stop: &C
             }
         }
     };
-    let (deployments, routes) = tokio::join!(read(ResourceKind::Deployment), read(ResourceKind::HTTPRoute));
+    let (deployments, routes, plans) =
+        tokio::join!(read(ResourceKind::Deployment), read(ResourceKind::HTTPRoute), read(ResourceKind::RolloutPlan));
     // Without its kinds a console would only wait for them.
     let view = match found.ours.value() {
         Some(_) => Some(look(&patient, stop, &mut lines).await),
         None => None,
     };
+    let lines = sorted(lines);
     let facts = Facts {
         ours: Some(&found.ours),
         view: view.as_ref(),
+        plans: &plans,
         deployments: &deployments,
         routes: &routes,
         lines: &lines,
     };
     let step = next(&facts);
-    Report::new(lines, step)
+    Report { lines, next: step }
+}
+
+/// Sorts the lines into the order of the walk, the gravest of an area first.
+pub(super) fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort_by(|a, b| a.area.cmp(&b.area).then_with(|| b.state.cmp(&a.state)));
+    lines
+}
+
+/// Says why nothing more can be asked: the server does not answer, or lets us in nowhere.
+fn silent(patient: &Patient, found: &Probe) -> Option<Line> {
+    let server = &patient.server;
+    let line = |check: &str, text: String| Some(Line::new(Area::Cluster, check, State::Unknown, text));
+    match (&found.version, &found.ours) {
+        // Everybody who is logged in may ask which kinds are served, so this is more than one right that is missing.
+        (Answer::Forbidden(why), Answer::Forbidden(_)) => {
+            let check = if why.ends_with(LOG_IN) { "cluster.logged-out" } else { "cluster.forbidden" };
+            line(check, format!("the API server {server} answers, and does not let us in ({why})"))
+        }
+        (Answer::Forbidden(_), _) => None,
+        (version, _) => {
+            let why = version.unknown()?;
+            line("cluster.silent", format!("the API server {server} does not answer ({why})"))
+        }
+    }
 }
 
 fn server(patient: &Patient, found: &Probe) -> Vec<Line> {
@@ -101,6 +140,9 @@ fn server(patient: &Patient, found: &Probe) -> Vec<Line> {
             found.first.as_millis()
         );
         lines.push(Line::new(Area::Cluster, "cluster.server", State::Ok, text));
+    } else if let Answer::Forbidden(why) = &found.version {
+        let text = format!("{} answers; its version may not be asked ({why})", patient.server);
+        lines.push(Line::new(Area::Cluster, "cluster.server", State::Note, text));
     }
     lines.extend(patient.login.as_ref().map(|login| access::login(login, (patient.clock)())));
     lines
@@ -207,6 +249,7 @@ async fn look(patient: &Patient, stop: &CancellationToken, lines: &mut Vec<Line>
         lines.push(access::driver(&found, view.now.unwrap_or_else(|| (patient.clock)())));
     }
     lines.extend(sources(&view, engine.has_heard_all()));
+    lines.extend(notices(&view));
     lines.extend(view.preflight.findings.iter().map(Line::of));
     lines.extend(well(&view, lines));
     lines.extend(queries(&view));
@@ -273,6 +316,12 @@ fn sources(view: &View, has_heard_all: bool) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// Says what somebody has changed beside the release under way.
+fn notices(view: &View) -> Vec<Line> {
+    let notices = view.notices.iter().filter(|notice| notice.tone == Some(Tone::Warn));
+    notices.map(|notice| Line::new(Area::Plan, "plan.notice", State::Warn, notice.text.clone())).collect()
 }
 
 /// Says of each area without anything graver than a note that it is well.

@@ -56,7 +56,15 @@ pub fn preflight(state: &State, now: Timestamp, request: Option<&StartRequest>) 
 pub fn no_plan(state: &State) -> Finding {
     let names = state.world.plan_names();
     let text = match (&state.setup.plan, names.as_slice()) {
-        (Some(plan), _) => format!("there is no RolloutPlan {plan} in namespace {}", state.setup.namespace),
+        (Some(plan), known) => format!(
+            "there is no RolloutPlan {plan} in namespace {}{}",
+            state.setup.namespace,
+            if known.is_empty() {
+                String::new()
+            } else {
+                format!(": name another one with --plan ({})", known.join(", "))
+            }
+        ),
         (None, []) => format!(
             "there is no RolloutPlan in namespace {}: create one (pilothouse manifests prints its CRD), or try pilothouse demo",
             state.setup.namespace
