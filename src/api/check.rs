@@ -395,7 +395,8 @@ impl Checker {
     }
 }
 
-fn is_token(name: &str) -> bool {
+/// Tells whether a text may be the name of an HTTP header.
+pub(in crate::api) fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 256
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))

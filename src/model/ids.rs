@@ -143,6 +143,14 @@ pub fn dns_label(text: &str, max: usize) -> String {
     cut.trim_matches('-').to_owned()
 }
 
+/// Tells whether Kubernetes takes a text as the name of an object: a DNS subdomain (RFC 1123).
+pub fn is_object_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(inner) && !part.starts_with('-') && !part.ends_with('-');
+    text.len() <= 253 && text.split('.').all(is_part)
+}
+
 /// The longest value of a label, in bytes.
 pub const MAX_LABEL: usize = 63;
 
@@ -177,6 +185,16 @@ fn in_label(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_an_object_is_a_dns_subdomain() {
+        for text in ["shop", "a.b-c.d1", "1", &"a".repeat(253)] {
+            assert!(is_object_name(text), "{text}");
+        }
+        for text in ["", "Bad Plan/x", "Shop", "a..b", "a.-b", "-a", "a-", "a_b", "a\n", &"a".repeat(254)] {
+            assert!(!is_object_name(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_label_has_letters_and_digits_at_both_ends() {

@@ -17,11 +17,13 @@ mod span;
 pub use customer::{Customer, check_customers, customers_in, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use foreign::shown;
-pub use ids::{CustomerId, MAX_LABEL, RingName, Side, Slot, Version, Weight, dns_label, is_label, nearest_label};
+pub use ids::{
+    CustomerId, MAX_LABEL, RingName, Side, Slot, Version, Weight, dns_label, is_label, is_object_name, nearest_label,
+};
 pub use image::image_faults;
 pub use object::{
-    Outcome, Rejection, ResourceKind, ResourceRef, SERVICE_LABEL, SLOT_LABEL, VERSION_LABEL, annotation, label_of,
-    name_of, ready_in, resource_version, uid_of,
+    BASE_LABEL, Outcome, Rejection, ResourceKind, ResourceRef, SERVICE_LABEL, SLOT_LABEL, VERSION_LABEL, annotation,
+    label_of, name_of, ready_in, resource_version, uid_of,
 };
 pub use phase::{Direction, Phase};
 pub use plan::{

@@ -9,6 +9,9 @@ pub const SLOT_LABEL: &str = "pilothouse.dev/slot";
 /// The label of a Deployment and its pod template with their version.
 pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
 
+/// The label of a managed route with the name of its base route.
+pub const BASE_LABEL: &str = "pilothouse.dev/base";
+
 /// The label of an EndpointSlice with its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 

@@ -1,8 +1,8 @@
 //! The marks pilothouse leaves on other objects: fence, undo, release, labels.
 
 use super::backend::{SlotRefs, rules_of, slot_refs};
+pub use crate::model::{BASE_LABEL, SLOT_LABEL, VERSION_LABEL};
 use crate::model::{Component, Finding, Slot, annotation, label_of, name_of};
-pub use crate::model::{SLOT_LABEL, VERSION_LABEL};
 use serde_json::{Value, json};
 
 /// The annotation with the fence, a decimal number that grows with every write of ours.
@@ -11,8 +11,6 @@ pub const FENCE: &str = "pilothouse.dev/fence";
 pub const UNDO: &str = "pilothouse.dev/undo";
 /// The annotation of a managed route with the uid of its release.
 pub const RELEASE: &str = "pilothouse.dev/release";
-/// The label of a managed route with the name of its base route.
-pub const BASE_LABEL: &str = "pilothouse.dev/base";
 /// The label that names the tool an object belongs to.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY_LABEL`] on managed routes.

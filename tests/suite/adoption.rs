@@ -239,3 +239,36 @@ fn an_ingress_alone_is_not_adopted_and_the_way_to_a_gateway_is_shown() {
     assert_eq!(finding.check, "adopt.ingress");
     assert!(finding.text.contains("Ingress shop") && finding.text.contains("ingress2gateway"), "{}", finding.text);
 }
+
+#[test]
+fn names_that_nothing_could_carry_are_refused_by_their_flags_together_with_what_is_missing() {
+    let refused = adopted(|ask, _| {
+        ask.header = "bad header".into();
+        ask.plan = "Bad Plan/x".into();
+        ask.service = "nope".into();
+    });
+    let text: Vec<String> = refused.unwrap_err().into_iter().map(|one| one.text).collect();
+    let [header, plan, service] = text.as_slice() else { panic!("{text:?}") };
+    assert!(header.starts_with("--header \"bad header\" is no name of an HTTP header"), "{header}");
+    assert!(
+        plan.starts_with("--plan \"Bad Plan/x\" can name no RolloutPlan") && plan.ends_with("such as bad-plan-x"),
+        "{plan}"
+    );
+    assert!(service.starts_with("there is no Service nope"), "{service}");
+}
+
+#[test]
+fn managed_routes_and_keepers_are_no_candidates() {
+    let refused = adopted(|ask, objects| {
+        ask.route = "nope".into();
+        for (name, label) in [("shop-ph-1a2b3c4d-01", "pilothouse.dev/base"), ("shop-keeper", "pilothouse.dev/keeper")]
+        {
+            let metadata = json!({ "name": name, "labels": { label: "shop" } });
+            let spec = json!({ "hostnames": ["shop.example"] });
+            objects.push(json!({ "kind": "HTTPRoute", "metadata": metadata, "spec": spec }));
+        }
+    });
+    let [finding] = refused.unwrap_err().try_into().unwrap();
+    assert!(finding.text.contains("(there is: shop"), "{}", finding.text);
+    assert!(!finding.text.contains("-ph-") && !finding.text.contains("keeper"), "{}", finding.text);
+}

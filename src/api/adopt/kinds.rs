@@ -1,6 +1,7 @@
 //! What adoption reads of a cluster: which kinds there are to copy, and what was found of each.
 
-use crate::model::{annotation, label_of, name_of};
+use crate::api::is_keeper;
+use crate::model::{BASE_LABEL, annotation, label_of, name_of};
 use serde_json::Value;
 
 /// A kind that adoption looks at.
@@ -134,9 +135,10 @@ impl Found {
         self.of(kind).find(|object| name_of(object) == name)
     }
 
-    /// Returns the names of a kind's objects, for a sentence.
+    /// Returns the names of a kind's objects that can be adopted, for a sentence: what this product has made cannot.
     pub(super) fn names(&self, kind: &str) -> String {
-        let names: Vec<&str> = self.of(kind).map(name_of).collect();
+        let is_ours = |object: &&Value| label_of(object, BASE_LABEL).is_some() || is_keeper(object);
+        let names: Vec<&str> = self.of(kind).filter(|object| !is_ours(object)).map(name_of).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 }

@@ -14,7 +14,8 @@ mod relabel;
 mod route;
 mod texts;
 
-use crate::model::{Component, Customer, Finding, SlotPair, VERSION_LABEL, name_of};
+use super::check::is_token;
+use crate::model::{Component, Customer, Finding, SlotPair, VERSION_LABEL, dns_label, is_object_name, name_of};
 use clean::twin;
 pub use kinds::{ADOPT_KINDS, AdoptKind, Found};
 use kinds::{Role, called};
@@ -74,8 +75,16 @@ pub struct AdoptFile {
 /// # Errors
 /// Returns every finding that makes an adoption impossible, each with what to do.
 pub fn adopt(ask: &Adopt, found: &Found) -> Result<Adoption, Vec<Finding>> {
-    let ground = Ground::of(ask, found)?;
-    let (patch, mut findings) = route::patch(&ground);
+    let mut findings = named(ask);
+    let ground = match Ground::of(ask, found) {
+        Ok(ground) => ground,
+        Err(missing) => {
+            findings.extend(missing);
+            return Err(findings);
+        }
+    };
+    let (patch, more) = route::patch(&ground);
+    findings.extend(more);
     findings.extend(ground.findings());
     if !findings.is_empty() {
         return Err(findings);
@@ -94,6 +103,33 @@ pub fn adopt(ask: &Adopt, found: &Found) -> Result<Adoption, Vec<Finding>> {
     ];
     let open = open::open(&ground, &copies, &slots, &patch);
     Ok(Adoption { files, open, component: ground.component(), route_patch: patch })
+}
+
+/// Says which names that were asked for no object and no route could hold.
+fn named(ask: &Adopt) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !is_token(&ask.header) {
+        findings.push(Finding::refuse(
+            "adopt.header",
+            format!(
+                "--header {:?} is no name of an HTTP header, such as x-customer-id: it has letters, digits and '-', and no blank",
+                ask.header
+            ),
+        ));
+    }
+    // The longest name that is made of it.
+    if !is_object_name(&plan::customers_name(ask)) {
+        let near = dns_label(&ask.plan, 40);
+        let such = if near.is_empty() { String::new() } else { format!(", such as {near}") };
+        findings.push(Finding::refuse(
+            "adopt.plan",
+            format!(
+                "--plan {:?} can name no RolloutPlan: use lower case letters, digits, '-' and '.', a letter or a digit at both ends{such}",
+                ask.plan
+            ),
+        ));
+    }
+    findings
 }
 
 fn file(name: &'static str, ask: &Adopt, text: String) -> AdoptFile {

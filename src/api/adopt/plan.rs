@@ -120,7 +120,8 @@ pub(super) fn container<'a>(ground: &Ground<'a>) -> &'a str {
     found.and_then(|container| container["name"].as_str()).unwrap_or_default()
 }
 
-fn customers_name(ask: &Adopt) -> String {
+/// Returns the name of the ConfigMap with the customers.
+pub(super) fn customers_name(ask: &Adopt) -> String {
     format!("{}-customers", ask.plan)
 }
 

@@ -3,7 +3,7 @@
 use super::failure::{Cause, Failure};
 use super::resources::Resource;
 use super::{schema, schemas};
-use crate::model::{is_label, name_of};
+use crate::model::{is_label, is_object_name, name_of};
 use crate::sim::clock::Entropy;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::{apps, autoscaling, coordination, core, discovery, policy};
@@ -62,10 +62,7 @@ const LABEL: &str = "must be no more than 63 bytes, alphanumeric characters, '-'
 
 fn check_metadata(object: &Value, causes: &mut Vec<Cause>) {
     let name = &object["metadata"]["name"];
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let text = name.as_str().unwrap_or_default();
-    if !text.chars().all(plain) || !text.starts_with(edge) || !text.ends_with(edge) || text.len() > 253 {
+    if !is_object_name(name.as_str().unwrap_or_default()) {
         causes.push(Cause::invalid(
             "metadata.name",
             name,
