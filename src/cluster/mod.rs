@@ -32,6 +32,7 @@ pub use read_only::{ReadOnly, Refused};
 pub use rights::{NoReview, ReviewClient, rights};
 pub use survey::survey;
 pub use watch::{WatchSpec, Watches, watch};
+pub use wire::innermost;
 pub use write::write;
 
 /// Tells the time on the console's clock.

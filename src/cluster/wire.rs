@@ -189,6 +189,11 @@ pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
             }
             _ => current.to_string(),
         };
+        // From here on there is only the HTTP library, in its own words.
+        if text.starts_with("client error (") {
+            texts.push(innermost(current));
+            break;
+        }
         // Most errors print their cause as well; then the cause says it all.
         let source = current.source();
         let repeats = source.is_some_and(|cause| text.ends_with(&cause.to_string()));
@@ -201,9 +206,34 @@ pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
+/// Writes the cause that all the others only wrap, without the number that the system has for it.
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    let text = last.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((said, _)) => said.to_lowercase(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_said_in_two_words() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = kube::Config::new(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap());
+        drop(listener);
+        let client = kube::Client::try_from(config).unwrap();
+        let asked = request(Method::GET, "/version", "", Vec::new()).unwrap();
+        let why = call(&client, asked, Duration::from_secs(5)).await.err().unwrap();
+        assert_eq!(why, "connection refused");
+    }
 
     #[test]
     fn paths_name_the_group_the_namespace_and_the_subresource() {

@@ -107,10 +107,7 @@ impl Evidence {
     /// Takes in a round of metrics; `interval` is the plan's scrape interval, where it says one.
     pub fn take(&mut self, batch: &Batch, interval: Option<Span>) {
         self.coverage.take(batch);
-        self.trouble = batch.families.iter().find_map(|(family, reading)| match reading {
-            Reading::Partial(_) | Reading::Error(_) => reading.missing().map(|why| format!("{family:?}: {why}")),
-            _ => None,
-        });
+        self.trouble = trouble(batch);
         if self.since.is_none() {
             self.since = batch
                 .families
@@ -420,6 +417,19 @@ impl Evidence {
     fn pod(&self, slot: Slot, pod: &str) -> Option<&PodEvidence> {
         self.pods.get(&(slot, pod.to_owned()))
     }
+}
+
+/// Says in one sentence why a round has no complete answer: the first reason, and of what where the rest was answered.
+fn trouble(batch: &Batch) -> Option<String> {
+    let mut reasons = batch.families.iter().filter_map(|(family, reading)| match reading {
+        Reading::Error(why) => Some((*family, "does not answer", why)),
+        Reading::Partial(why) => Some((*family, "answers in part", why)),
+        _ => None,
+    });
+    let (family, how, why) = reasons.next()?;
+    let all = reasons.count() + 1 == batch.families.len();
+    let what = if all { String::new() } else { format!(" for {}", family.words()) };
+    Some(format!("the metrics source {how}{what} ({why})"))
 }
 
 impl PodEvidence {

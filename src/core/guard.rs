@@ -110,7 +110,9 @@ pub fn metrics_fresh(state: &State, scope: &Scope<'_>, now: Timestamp) -> Option
         .flat_map(|side| super::proof::freshness(scope, &state.evidence, at, scope.slot(side)))
         .collect();
     let first = missing.first()?;
-    let more = if missing.len() > 1 { format!(" (and {} more)", missing.len() - 1) } else { String::new() };
+    // While the source itself is in trouble, that each pod is silent follows from it.
+    let others = if state.evidence.trouble().is_some() { 0 } else { missing.len() - 1 };
+    let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
     Some(Refusal::new("guard.stale-metrics", format!("metrics are not fresh: {first}{more}")))
 }
 

@@ -318,13 +318,11 @@ fn has_served_new(scope: &Scope<'_>) -> bool {
 
 /// Says which pods of a slot have no fresh sample.
 pub fn freshness(scope: &Scope<'_>, evidence: &Evidence, now: Timestamp, slot: Slot) -> Vec<String> {
+    let mut missing: Vec<String> = evidence.trouble().map(str::to_owned).into_iter().collect();
     let Some(limit) = evidence.stale_after() else {
-        return vec!["no metrics yet: the scrape interval is unknown".to_owned()];
+        missing.push("no metrics yet: the scrape interval is unknown".to_owned());
+        return missing;
     };
-    let mut missing = Vec::new();
-    if let Some(why) = evidence.trouble() {
-        missing.push(format!("the metrics source: {why}"));
-    }
     for pod in covered(scope, slot) {
         match evidence.scraped_at(slot, &pod.name) {
             None => missing.push(format!("pod {}: no sample", pod.name)),

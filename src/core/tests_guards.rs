@@ -3,7 +3,7 @@
 use super::testbed::Bed;
 use super::tests::{baking, baking_on, next, promoted, rollback, start};
 use super::{Action, Command, Event, GateAnswer, Identity, State, Tone};
-use crate::model::{Reading, ResourceKind, Slot};
+use crate::model::{Batch, Family, Reading, ResourceKind, Slot};
 use serde_json::{Value, json};
 
 /// A cluster whose plan was changed before the release starts.
@@ -194,4 +194,23 @@ fn a_preview_says_which_state_it_was_read_from_and_how_old_that_is() {
     let expected = format!("Release {}, revision {known}, 12 s old", meta["name"].as_str().unwrap());
     assert_eq!(seen(&bed, desk, &rollback()), Some((expected, Tone::Warn)));
     assert_eq!(seen(&bed, desk, &Command::Hold { reason: String::new() }), None, "it runs at once");
+}
+
+#[test]
+fn a_metrics_source_that_is_in_trouble_is_said_in_one_sentence() {
+    let (mut bed, desk) = baking();
+    let mut batch = |answered: &[Family]| {
+        let reading = |family: &Family| match answered.contains(family) {
+            true => Reading::Value(Vec::new()),
+            false => Reading::Error("it cannot be reached: connection refused".into()),
+        };
+        let families = Family::ALL.into_iter().map(|family| (family, reading(&family))).collect();
+        bed.now += jiff::SignedDuration::from_secs(300);
+        bed.tell(desk, Event::Metrics(Batch { at: bed.now, families }));
+        bed.view(desk).header.stale.into_iter().filter(|why| why.contains("metrics")).collect::<Vec<String>>()
+    };
+    let said = "metrics are not fresh: the metrics source does not answer";
+    assert_eq!(batch(&[]), [format!("{said} (it cannot be reached: connection refused)")]);
+    let others: Vec<Family> = Family::ALL.into_iter().filter(|family| *family != Family::InFlight).collect();
+    assert_eq!(batch(&others), [format!("{said} for open work (it cannot be reached: connection refused)")]);
 }

@@ -226,8 +226,10 @@ async fn by_proxy(client: &kube::Client, root: &str, question: &Question) -> Res
     let path = format!("{root}/api/v1/{endpoint}?{parameters}");
     let request = Request::builder().uri(path).header(header::ACCEPT, "application/json").body(Body::empty());
     let request = request.map_err(|e| format!("the metrics Service has a name that fits no path: {e}"))?;
-    let response =
-        client.send(request).await.map_err(|e| format!("the API server's proxy cannot be reached: {}", chain(&e)))?;
+    let response = client
+        .send(request)
+        .await
+        .map_err(|e| format!("the API server's proxy cannot be reached: {}", crate::cluster::innermost(&e)))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
     let body = body.map_err(|e| format!("the answer broke off: {}", chain(e.as_ref())))?;
@@ -238,8 +240,8 @@ fn unsent(error: &prometheus_http_query::Error) -> String {
     // Its own text has the whole URL in it, and a URL may have a password in it.
     match error {
         prometheus_http_query::Error::Client(inner) => match inner.inner().and_then(std::error::Error::source) {
-            Some(cause) => format!("the metrics source cannot be reached: {}", chain(cause)),
-            None => "the metrics source cannot be reached".to_owned(),
+            Some(cause) => format!("it cannot be reached: {}", crate::cluster::innermost(cause)),
+            None => "it cannot be reached".to_owned(),
         },
         other => other.to_string(),
     }

@@ -33,6 +33,19 @@ impl Family {
         Self::Up,
         Self::LatencyP99,
     ];
+
+    /// Says what it measures, for a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Started => "started requests",
+            Self::Finished => "finished requests",
+            Self::InFlight => "open work",
+            Self::InFlightByCustomer => "open work by customer",
+            Self::OldestAge => "the oldest transaction",
+            Self::Up => "whether pods are scraped",
+            Self::LatencyP99 => "the latency",
+        }
+    }
 }
 
 /// One series with its raw samples: true scrape times, never evaluation times.
