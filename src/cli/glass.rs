@@ -4,7 +4,7 @@ use super::code::{Code, Failure};
 use crate::cluster::{DriveClient, ReadClient, read, write};
 use crate::core::glass::{self as core, Stop, Way};
 use crate::core::{Found, OpId, Read, Verb, Write};
-use crate::model::{Direction, Outcome, ResourceKind, ResourceRef, SERVICE_LABEL, Span, name_of, ready_in};
+use crate::model::{Direction, Outcome, ResourceKind, ResourceRef, SERVICE_LABEL, Span, counted, name_of, ready_in};
 use crate::ui::Safe;
 use serde_json::Value;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -62,9 +62,9 @@ pub async fn break_glass(
         breaker.bring_back(name_of(route)).await?;
     }
     let mut said = format!(
-        "HTTPRoute {} and {} managed routes send everybody to the old version",
+        "HTTPRoute {} and {} send everybody to the old version",
         Safe::new(&name),
-        managed.len()
+        counted(managed.len(), "managed route")
     );
     if let Some((version, way)) = &breaker.overridden {
         said.push_str(&format!(
@@ -159,7 +159,7 @@ impl Breaker<'_> {
                 );
                 return Err(Failure::new(Code::Refused, text));
             }
-            Some(count) => format!("Service {} has {count} ready endpoints now", way.old),
+            Some(count) => format!("Service {} has {} now", way.old, counted(count, "ready endpoint")),
             None => {
                 format!("whether anybody answers behind Service {} is not known: its endpoints cannot be read", way.old)
             }

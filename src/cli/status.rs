@@ -1,7 +1,7 @@
 //! `status`: the screen's facts as lines.
 
 use crate::core::{NoticeRow, RingRow, Tone, View};
-use crate::model::{Finding, Level};
+use crate::model::{Finding, Level, counted};
 use crate::ui::Safe;
 
 /// How many of the reasons why a drain is not proven are written: they must not hide what comes after them.
@@ -45,7 +45,8 @@ fn head(view: &View) -> Vec<String> {
     let exposed = &view.exposed;
     if let Some(of) = exposed.of.filter(|of| *of > 0) {
         let rate = exposed.rps.map_or("? req/s".to_owned(), |rps| format!("{rps:.0} req/s"));
-        lines.push(format!("on the new version: {} of {of} customers, {rate}", or_mark(exposed.customers)));
+        let who = counted(of, "customer");
+        lines.push(format!("on the new version: {} of {who}, {rate}", or_mark(exposed.customers)));
     }
     lines
 }

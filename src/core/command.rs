@@ -62,7 +62,27 @@ pub enum Command {
     },
 }
 
+/// The longest reason that is kept, in bytes: it goes into the Release and its journal, which every console reads.
+const MAX_REASON: usize = 1024;
+
 impl Command {
+    /// Refuses a reason that is too long to be kept.
+    pub fn too_long(&self) -> Option<Refusal> {
+        let reason = match self {
+            Self::Next { accept_no_traffic } | Self::Promote { accept_no_traffic } => accept_no_traffic.as_ref()?,
+            Self::Force { reason } | Self::Hold { reason } | Self::Rollback { reason } | Self::Take { reason } => {
+                reason
+            }
+            Self::Start { .. } | Self::Finish | Self::Resume | Self::Approve { .. } | Self::Cleanup => return None,
+        };
+        (reason.len() > MAX_REASON).then(|| {
+            Refusal::new(
+                "guard.reason",
+                format!("the reason has {} bytes, and {MAX_REASON} are kept: say it in fewer words", reason.len()),
+            )
+        })
+    }
+
     /// Returns the action this command carries out.
     pub fn action(&self) -> Action {
         match self {

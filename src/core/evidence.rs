@@ -289,7 +289,8 @@ impl Evidence {
 
     /// Returns how many requests started on a slot in `(from, now]`, also on pods that have ended since.
     pub fn started(&self, slot: Slot, who: Who<'_>, from: i64) -> f64 {
-        self.of(slot).map(|(_, pod)| self.started_in(pod, who, from)).sum()
+        // Of nothing the sum is -0.0, which people and programs would read as less than none.
+        self.of(slot).map(|(_, pod)| self.started_in(pod, who, from)).sum::<f64>() + 0.0
     }
 
     /// Returns requests per second that start on a slot; `None` while nothing is known.

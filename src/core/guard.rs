@@ -3,7 +3,7 @@
 use super::scope::Scope;
 use super::{State, Verdict};
 use crate::api::{ReleaseStatus, WaveProgress};
-use crate::model::{Approval, Phase, Refusal, ResourceKind, Side, Timestamp, Wave};
+use crate::model::{Approval, Phase, Refusal, ResourceKind, Side, Timestamp, Wave, counted};
 use crate::routing::{active_slot, weights_of};
 
 /// A kube source older than this is too old to act forward on, in milliseconds (CONTRACTS 5).
@@ -127,7 +127,10 @@ pub fn target_ready(scope: &Scope<'_>) -> Option<Refusal> {
             .pods(scope.component(), scope.slot(Side::New))
             .find_map(|pod| pod.waiting.as_ref().map(|why| format!(", pod {}: {why}", pod.name)))
             .unwrap_or_default();
-        Refusal::new("guard.ready", format!("{ready} of {wanted} pods of Service {service} are ready{waiting}"))
+        Refusal::new(
+            "guard.ready",
+            format!("{ready} of {} of Service {service} are ready{waiting}", counted(wanted, "pod")),
+        )
     })
 }
 

@@ -8,7 +8,7 @@ use super::preflight::{beside, no_plan, preflight};
 use super::scope::Scope;
 use super::{Command, Confirm, Fact, Mode, Preview, State, Tone, guard};
 use crate::model::{
-    Approval, Environment, Finding, Level, Phase, Refusal, Side, Slot, StreamKind, StreamPolicy, Timestamp,
+    Approval, Environment, Finding, Level, Phase, Refusal, Side, Slot, StreamKind, StreamPolicy, Timestamp, counted,
 };
 
 /// How many customers whose work is cut are named in a dialog; the journal names all.
@@ -62,6 +62,7 @@ impl<'a> Draft<'a> {
             }
             Mode::Unknown | Mode::Standby | Mode::Driving => {}
         }
+        self.refusals.extend(command.too_long());
         match command {
             Command::Start { .. } => self.start(command),
             Command::Hold { reason } => self.hold(reason),
@@ -107,15 +108,9 @@ impl<'a> Draft<'a> {
             let free = || free_name(&self.state.world, &plan.name, &request.version);
             self.fact("release", request.release.clone().unwrap_or_else(free), Tone::Plain);
             if let Some(Ok(waves)) = self.state.waves() {
-                let customers: usize = waves.waves.iter().map(|w| w.customers.len()).sum();
-                self.fact(
-                    "plan",
-                    format!(
-                        "{customers} customers in {} waves, then the unlisted",
-                        waves.waves.len().saturating_sub(1)
-                    ),
-                    Tone::Plain,
-                );
+                let customers = counted(waves.waves.iter().map(|w| w.customers.len()).sum(), "customer");
+                let waves = counted(waves.waves.len().saturating_sub(1), "wave");
+                self.fact("plan", format!("{customers} in {waves}, then the unlisted"), Tone::Plain);
             }
         }
         self.fact(
@@ -161,11 +156,12 @@ impl<'a> Draft<'a> {
             self.movers = wave.customers.iter().map(ToString::to_string).collect();
         }
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        self.fact("moves", format!("{} customers: {}{more}", wave.customers.len(), names.join(", ")), Tone::Plain);
+        let who = counted(wave.customers.len(), "customer");
+        self.fact("moves", format!("{who}: {}{more}", names.join(", ")), Tone::Plain);
         let exposed: usize = scope.frozen.waves.iter().take(number as usize).map(|w| w.customers.len()).sum();
         self.fact(
             "then",
-            format!("{exposed} of {} customers on {}", scope.listed().len(), scope.frozen.new.version),
+            format!("{exposed} of {} on {}", counted(scope.listed().len(), "customer"), scope.frozen.new.version),
             Tone::Plain,
         );
         self.gate_facts(&scope);
@@ -377,7 +373,7 @@ impl<'a> Draft<'a> {
         let everybody = if unlisted { " and the unlisted" } else { "" };
         let who = match moved {
             0 if !unlisted => format!("nobody: all are on {old}, and stay there"),
-            _ => format!("{moved} customers{everybody}: new requests go to {old}"),
+            _ => format!("{}{everybody}: new requests go to {old}", counted(moved, "customer")),
         };
         self.fact("moves back", who, Tone::Plain);
         let open = self.state.evidence.inflight(scope.slot(Side::New));

@@ -4,7 +4,7 @@ use super::evidence::{Counted, Evidence, Who};
 use super::scope::Scope;
 use super::world::PodView;
 use crate::api::{NO_ENDPOINTS, WaveProgress};
-use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp};
+use crate::model::{CustomerId, Phase, Side, Slot, StreamKind, StreamPolicy, Timestamp, counted};
 use crate::routing::{Acceptance, acceptance};
 use std::collections::BTreeSet;
 
@@ -197,7 +197,8 @@ fn missing_scrapes(
     let pods: Vec<&PodView> = covered(scope, slot).collect();
     let behind = pods.iter().filter(|pod| evidence.scrapes_after(slot, &pod.name, from).len() < 3).count();
     if behind > 0 {
-        missing.push(format!("waiting for two more scrapes of {behind} of {} pods of slot {slot}", pods.len()));
+        missing
+            .push(format!("waiting for two more scrapes of {behind} of {} of slot {slot}", counted(pods.len(), "pod")));
     }
     (!missing.is_empty()).then_some(missing)
 }

@@ -2,7 +2,7 @@
 
 use super::world::ReleaseRead;
 use crate::api::{Hold, Intent, JournalRecord, ReleaseStatus};
-use crate::model::{Phase, Timestamp};
+use crate::model::{Phase, Timestamp, counted};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -116,10 +116,7 @@ pub fn fence_key(kind: crate::model::ResourceKind, name: &str) -> String {
 /// Says in words what an intent does.
 pub fn in_words(intent: &Intent) -> String {
     use crate::api::Act;
-    let routes = match intent.targets.len() {
-        1 => "1 managed route".to_owned(),
-        n => format!("{n} managed routes"),
-    };
+    let routes = counted(intent.targets.len(), "managed route");
     match intent.act {
         Act::Prepare => "put the new version into the idle slot".to_owned(),
         Act::Install => format!("create {routes}"),

@@ -214,3 +214,39 @@ fn a_metrics_source_that_is_in_trouble_is_said_in_one_sentence() {
     let others: Vec<Family> = Family::ALL.into_iter().filter(|family| *family != Family::InFlight).collect();
     assert_eq!(batch(&others), [format!("{said} for open work (it cannot be reached: connection refused)")]);
 }
+
+#[test]
+fn a_reason_that_is_too_long_to_be_kept_is_refused_before_it_is_written() {
+    let (bed, desk) = baking();
+    let state = &bed.desks[desk].state;
+    let of = |length: usize| {
+        let reason = "x".repeat(length);
+        [
+            Command::Hold { reason: reason.clone() },
+            Command::Rollback { reason: reason.clone() },
+            Command::Force { reason: reason.clone() },
+            Command::Take { reason: reason.clone() },
+            Command::Next { accept_no_traffic: Some(reason.clone()) },
+            Command::Promote { accept_no_traffic: Some(reason) },
+        ]
+    };
+    let is_refused = |command: &Command| refused(&bed, state, command).contains(&"guard.reason".to_owned());
+    assert!(of(1025).iter().all(is_refused));
+    assert!(!of(1024).iter().any(is_refused));
+}
+
+#[test]
+fn without_a_pod_that_was_sampled_nobody_sends_and_that_is_no_less_than_nothing() {
+    let mut bed = Bed::new();
+    let desk = bed.open_desk("dana");
+    bed.order(desk, start());
+    bed.until(desk, "Ready");
+    for _ in 0..5 {
+        let exposed = bed.view(desk).exposed;
+        for number in [exposed.rps, exposed.share].into_iter().flatten() {
+            assert!(number.is_sign_positive(), "{exposed:?}");
+        }
+        bed.pass(1);
+    }
+    assert_eq!(bed.view(desk).exposed.rps, Some(0.0));
+}

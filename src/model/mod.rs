@@ -1,5 +1,6 @@
 //! The words of the product as types: pure values that every layer shares.
 
+mod count;
 mod customer;
 mod evidence;
 mod foreign;
@@ -14,6 +15,7 @@ mod selector;
 mod series;
 mod span;
 
+pub use count::counted;
 pub use customer::{Customer, check_customers, customers_in, parse_customers};
 pub use evidence::{Finding, Level, Reading, Refusal};
 pub use foreign::shown;

@@ -5,7 +5,7 @@
 
 use super::safe::Safe;
 use crate::core::{Audit, CustomerRow, NoticeRow, PastRow, Releases, View};
-use crate::model::{Side, Timestamp};
+use crate::model::{Side, Timestamp, counted};
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,8 +23,8 @@ pub struct Export {
 /// Takes the given customers out of the view, in their order.
 pub fn customers(view: &View, rows: &[&CustomerRow]) -> Export {
     let what = match rows.len() == view.customers.len() {
-        true => format!("{} customers", rows.len()),
-        false => format!("{} of {} customers", rows.len(), view.customers.len()),
+        true => counted(rows.len(), "customer"),
+        false => format!("{} of {}", rows.len(), counted(view.customers.len(), "customer")),
     };
     let version = |side: Option<Side>| match side {
         Some(Side::Old) => view.header.old_version.clone(),
@@ -66,7 +66,7 @@ pub fn customers(view: &View, rows: &[&CustomerRow]) -> Export {
 pub fn audit(view: &View, audit: &Audit) -> Export {
     let json = with_place(view, json!({ "audit": audit, "notices": view.notices }));
     Export {
-        what: format!("{} records", audit.records.len()),
+        what: counted(audit.records.len(), "record"),
         stem: stem("audit", &audit.release, view.now),
         files: vec![("md", markdown(view, audit)), ("json", json)],
     }
@@ -92,7 +92,7 @@ pub fn releases(view: &View, releases: &Releases) -> Export {
     }
     let json = with_place(view, json!({ "releases": releases.rows, "delivery": releases.delivery }));
     Export {
-        what: format!("{} releases and the figures of delivery", releases.rows.len()),
+        what: format!("{} and the figures of delivery", counted(releases.rows.len(), "release")),
         stem: stem("releases", &view.header.plan, view.now),
         files: vec![("csv", table.text), ("json", json)],
     }

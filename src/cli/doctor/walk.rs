@@ -5,7 +5,7 @@ use super::surroundings::{Around, lines as surroundings};
 use super::{Area, Line, Report, State, access, crds};
 use crate::cluster::{self, Login, Probe, ReadClient, ReviewClient, probe};
 use crate::core::{Answer, Event, Found, LOG_IN, Read, Setup, Tone, View, lease_name, needed};
-use crate::model::{Level, ResourceKind, ResourceRef, Span};
+use crate::model::{Level, ResourceKind, ResourceRef, Span, counted};
 use crate::runtime::{Clock, Engine, Links};
 use std::sync::Arc;
 use std::time::Duration;
@@ -343,7 +343,13 @@ fn well(view: &View, lines: &[Line]) -> Vec<Line> {
     say(
         Area::Plan,
         "plan.read",
-        format!("RolloutPlan {} ({}): {listed} customers in {rings} rings", header.plan, header.environment),
+        format!(
+            "RolloutPlan {} ({}): {} in {}",
+            header.plan,
+            header.environment,
+            counted(listed, "customer"),
+            counted(rings, "ring")
+        ),
     );
     say(Area::Slots, "slot.well", format!("version {} serves, the other slot is free", header.old_version));
     say(Area::Routes, "route.well", "the base route and its neighbours leave room for the managed routes".into());

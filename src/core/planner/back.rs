@@ -5,7 +5,7 @@ use crate::api::Act;
 use crate::core::guard;
 use crate::core::proof::{Proof, Verified, drain_proof, moved_back, seconds_between, verified};
 use crate::core::task::{Forced, everything_is_old};
-use crate::model::{Phase, Refusal, Side};
+use crate::model::{Phase, Refusal, Side, counted};
 use crate::routing::Undo;
 
 /// How long a rollback that has settled waits for metrics to show it, in seconds; the drain proof then waits on.
@@ -56,8 +56,9 @@ impl Planner<'_> {
         let at = self.state.server_now(self.now);
         let since = status.since.filter(|_| status.phase == Phase::RollingBack);
         let patient = since.is_some_and(|since| seconds_between(since, at) <= START_PATIENCE);
-        let wait = ready == 0 || (patient && ready < usize::try_from(wanted).unwrap_or(usize::MAX));
-        wait.then(|| format!("{ready} of {wanted} pods of the old version are ready"))
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let wait = ready == 0 || (patient && ready < wanted);
+        wait.then(|| format!("{ready} of {} of the old version are ready", counted(wanted, "pod")))
     }
 
     /// Tells whether no route says that the old version is retired.
@@ -113,7 +114,10 @@ impl Planner<'_> {
                 let left = self.scope.world.pods(self.scope.component(), self.scope.slot(side));
                 let left = left.filter(|pod| !pod.terminated).count();
                 if left > 0 {
-                    return Next::Wait(vec![format!("{left} pods of the {side} version are terminating")]);
+                    return Next::Wait(vec![format!(
+                        "waiting for {} of the {side} version to end",
+                        counted(left, "pod")
+                    )]);
                 }
                 Next::Do(Step::Enter(Phase::Cleaning, format!("all pods of the {side} version have ended")))
             }

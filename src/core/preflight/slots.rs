@@ -2,7 +2,7 @@
 
 use super::{Looked, seconds};
 use crate::core::world::PodView;
-use crate::model::{DeployedBy, Finding, ResourceKind, Slot, name_of, service_selects};
+use crate::model::{DeployedBy, Finding, ResourceKind, Slot, counted, name_of, service_selects};
 use crate::routing::{SLOT_LABEL, rule_ports, some_of};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -305,7 +305,7 @@ fn waiting(looked: &Looked<'_>, slot: Slot) -> Vec<Finding> {
     }
     let finding = |(why, pods): (&str, Vec<&PodView>)| {
         let (count, first) = (pods.len(), pods.first()?);
-        let who = if count == 1 { "a pod".to_owned() } else { format!("{count} pods") };
+        let who = counted(count, "pod");
         Some(Finding::warn(
             "slot.pod-waits",
             format!(

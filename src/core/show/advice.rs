@@ -2,7 +2,7 @@
 
 use crate::core::scope::Scope;
 use crate::core::{Action, Advice, RunningState, State, Tone, guard};
-use crate::model::{Phase, Refusal, Side, Timestamp};
+use crate::model::{Phase, Refusal, Side, Timestamp, counted};
 
 /// Says what to do next, or what is waited for.
 pub fn advice(state: &State, now: Timestamp) -> Advice {
@@ -70,7 +70,7 @@ pub fn way_out(state: &State) -> String {
         _ if moved == 0 && everybody.is_empty() => {
             format!("rollback now: nobody has moved; {} is taken away again", scope.frozen.new.version)
         }
-        _ => format!("rollback now: {}{everybody} to {old}, ~{settle}, nothing is cut", super::customers(moved)),
+        _ => format!("rollback now: {}{everybody} to {old}, ~{settle}, nothing is cut", counted(moved, "customer")),
     }
 }
 
@@ -182,7 +182,7 @@ fn resting(state: &State, scope: &Scope<'_>, now: Timestamp) -> Advice {
         Some(wave) if !wave.is_unlisted() => match guard::approved(scope, wave) {
             Some(_) => step(format!("ring {} waits for an approval", wave.ring), Action::Approve, Tone::Warn),
             None => step(
-                format!("next wave {}: {}", guard::place(scope, next), super::customers(wave.customers.len())),
+                format!("next wave {}: {}", guard::place(scope, next), counted(wave.customers.len(), "customer")),
                 Action::Next,
                 Tone::Good,
             ),

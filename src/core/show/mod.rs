@@ -56,11 +56,6 @@ pub fn goes_back(status: &ReleaseStatus) -> bool {
     status.phase.is_backward() || (cleans && result == Some(Phase::RolledBack))
 }
 
-/// Counts customers in words.
-pub fn customers(count: usize) -> String {
-    if count == 1 { "1 customer".to_owned() } else { format!("{count} customers") }
-}
-
 fn exposure(state: &State) -> Exposure {
     let of = Some(state.placed.customers.len());
     let scope = state.scope();

@@ -4,7 +4,7 @@ use crate::core::evidence::Shown;
 use crate::core::proof::{Proof, drain_proof};
 use crate::core::scope::Scope;
 use crate::core::{DrainGraph, DrainRow, EventRow, Graph, PlanRow, ReleaseRow, State};
-use crate::model::{DrainPolicy, GateKind, Phase, Side, Slot, Span, StreamKind, StreamPolicy, Timestamp};
+use crate::model::{DrainPolicy, GateKind, Phase, Side, Slot, Span, StreamKind, StreamPolicy, Timestamp, counted};
 use std::collections::BTreeMap;
 
 /// How many cells the graphs carry; the screens take the newest that fit.
@@ -99,8 +99,8 @@ fn users(state: &State, slot: Slot) -> Option<String> {
     Some(match (customers, state.placed.unlisted == Some(slot)) {
         (0, false) => return None,
         (0, true) => "serves the unlisted".into(),
-        (n, false) => format!("serves {}", super::customers(n)),
-        (n, true) => format!("serves {} and the unlisted", super::customers(n)),
+        (n, false) => format!("serves {}", counted(n, "customer")),
+        (n, true) => format!("serves {} and the unlisted", counted(n, "customer")),
     })
 }
 

@@ -7,7 +7,7 @@ use crate::core::preflight::preflight;
 use crate::core::record::{Entry, HoldTest, enter, write_down};
 use crate::core::{Effect, Found, OpId, Read, ReadFailure, State, Verb};
 use crate::model::{
-    CustomerSource, Direction, Level, Outcome, Phase, Refusal, ResourceKind, ResourceRef, Slot, Timestamp,
+    CustomerSource, Direction, Level, Outcome, Phase, Refusal, ResourceKind, ResourceRef, Slot, Timestamp, counted,
     resource_version,
 };
 use serde_json::{Value, json};
@@ -242,10 +242,10 @@ impl StartTask {
                 act: "start".into(),
                 what: format!("start release {} of version {}", self.name, frozen.new.version),
                 evidence: format!(
-                    "old {} in slot {}, {} waves, plan {}",
+                    "old {} in slot {}, {}, plan {}",
                     frozen.old.version,
                     frozen.old.slot,
-                    frozen.waves.len(),
+                    counted(frozen.waves.len(), "wave"),
                     frozen.hash.get(..12).unwrap_or(&frozen.hash)
                 ),
                 ..Entry::default()

@@ -1,7 +1,7 @@
 //! The plan beside the gates: which wave was, is and comes, and what every gate says.
 
 use crate::core::{Action, RingRow};
-use crate::model::{Finding, Level};
+use crate::model::{Finding, Level, counted};
 use crate::ui::paint::{Row, put};
 use crate::ui::panel::errors::gate_pieces;
 use crate::ui::scene::Scene;
@@ -98,7 +98,7 @@ pub(in crate::ui) fn step(scene: &Scene, ring: &RingRow, width: u16) -> Row {
         (true, true) => "others".to_owned(),
         (true, false) => "everybody else".to_owned(),
         (false, true) => format!("{} cust", ring.of),
-        (false, false) => format!("{} customers", ring.of),
+        (false, false) => counted(ring.of, "customer"),
     };
     let (name, room) = if is_narrow { (10, 9) } else { (14, 16) };
     Row::from(vec![

@@ -2,6 +2,7 @@
 
 use super::frame::{self, Said, Shown, halves, split};
 use crate::core::{Action, Delivery, PastRow, Releases};
+use crate::model::counted;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, tint};
 use crate::ui::panel::footer;
@@ -122,7 +123,7 @@ fn lead(delivery: &Delivery) -> Lines {
     };
     vec![
         (format!("{} for half   {} for 9 of 10", num::age(half), num::age(most)), None),
-        (format!("commit to end, {} releases", delivery.lead_of), Some(Role::Dim)),
+        (format!("commit to end, {}", counted(delivery.lead_of, "release")), Some(Role::Dim)),
         (left_out, Some(Role::Dim)),
     ]
 }

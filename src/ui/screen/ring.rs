@@ -3,6 +3,7 @@
 use super::frame::{self, Said, Shown, labelled, split};
 use super::graphs;
 use crate::core::{Action, CustomerRow, RingCloseup, RingRow, WaveRow};
+use crate::model::counted;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row};
 use crate::ui::panel::customers::{Columns, heading, line};
@@ -72,8 +73,8 @@ fn text(scene: &Scene, row: &RingRow, closeup: &RingCloseup, width: u16, rows_of
     let differs = want != now;
     let count = match (row.unlisted, row.now) {
         (true, _) => "everybody who is in no customer list".to_owned(),
-        (false, None) => format!("{} of {} customers on the new version", num::UNKNOWN, row.of),
-        (false, Some(on_new)) => format!("{on_new} of {} customers on the new version", row.of),
+        (false, None) => format!("{} of {} on the new version", num::UNKNOWN, counted(row.of, "customer")),
+        (false, Some(on_new)) => format!("{on_new} of {} on the new version", counted(row.of, "customer")),
     };
     let mut rows =
         labelled(scene, "want / now", &format!("{want} / {now} · {count}"), differs.then_some(Role::Warn), width);

@@ -169,7 +169,7 @@ fn the_serving_slot_has_to_be_up_and_at_rest() {
             set(bed, ResourceKind::Pod, "shop-a-1", path, state);
         }),
         [
-            "warning: a pod of slot a cannot run (ImagePullBackOff): the slot has fewer pods than it should; look at kubectl describe pod shop-a-1 [slot.pod-waits]"
+            "warning: 1 pod of slot a cannot run (ImagePullBackOff): the slot has fewer pods than it should; look at kubectl describe pod shop-a-1 [slot.pod-waits]"
         ]
     );
 }
