@@ -10,7 +10,7 @@ use super::{
     open, pages, serve, status, theme,
 };
 use crate::api::Commit;
-use crate::config::{self, Settings, Wanted};
+use crate::config::{self, Need, Settings, Wanted};
 use crate::core::{Command, Setup, View};
 use crate::model::Finding;
 use crate::runtime::{self, Clock, Engine, Exit, LastLine, Links, Why, await_picture, stop_on_signals};
@@ -56,8 +56,11 @@ fn start(cli: Cli, wanted: &Wanted) -> Result<Code, Failure> {
         return print(&text?).map(|()| Code::Ok);
     }
     let is_doctor = matches!(cli.verb, Some(Verb::Doctor(_)));
-    let (settings, mistakes) = match config::load(wanted, &machine::surroundings()) {
-        Ok(settings) => (settings, Vec::new()),
+    let (settings, mistakes) = match config::load_for(need(cli.verb.as_ref()), wanted, &machine::surroundings()) {
+        Ok((settings, warnings)) => {
+            warnings.iter().for_each(|warning| say(&warning.to_string()));
+            (settings, Vec::new())
+        }
         // What is wrong with the files is a part of what doctor tells.
         Err(mistakes) if is_doctor => (doctor::without_files(wanted).map_err(wrong_configuration)?, mistakes),
         Err(mistakes) => return Err(wrong_configuration(mistakes)),
@@ -74,6 +77,16 @@ fn start(cli: Cli, wanted: &Wanted) -> Result<Code, Failure> {
     // A thread may be stuck in a write to a terminal that nobody reads; the program ends all the same.
     tokio.shutdown_background();
     result
+}
+
+/// Returns what a verb needs of the configuration; nothing else in it may stop a hold or a way back.
+fn need(verb: Option<&Verb>) -> Need {
+    match verb {
+        None | Some(Verb::Watch(_) | Verb::Demo(_) | Verb::Doctor(_)) => Need::Everything,
+        Some(Verb::Rollback(args)) if args.break_glass => Need::AimWithoutPlan,
+        Some(Verb::Hold(_) | Verb::Rollback(_)) => Need::Aim,
+        Some(_) => Need::Evidence,
+    }
 }
 
 /// Carries out the verbs that only print something and need neither a cluster nor a right configuration.
@@ -302,7 +315,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Says something on standard error, line by line, so that foreign text in it can do nothing.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let lines: String = text.lines().map(|line| format!("{}\n", Safe::new(line))).collect();
     runtime::farewell(LastLine::Error, lines);
 }

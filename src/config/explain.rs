@@ -1,7 +1,7 @@
 //! What holds, and where each value comes from.
 
 use super::file::FileConfig;
-use super::{DEFAULT_KEYMAP, Settings, Surroundings, Wanted, config_file, settle};
+use super::{DEFAULT_KEYMAP, Settings, Settled, Surroundings, Wanted, config_file, settle};
 use crate::model::{Authentication, Finding};
 use crate::ui::Safe;
 use std::fmt::Write as _;
@@ -13,7 +13,10 @@ use std::fmt::Write as _;
 /// # Errors
 /// Returns every mistake in the file, the theme and the keymap.
 pub fn explain(wanted: &Wanted, around: &Surroundings) -> Result<String, Vec<Finding>> {
-    let (settings, file) = settle(wanted, around)?;
+    let Settled { settings, file, mistakes } = settle(wanted, around);
+    if !mistakes.is_empty() {
+        return Err(mistakes.into_iter().map(|mistake| mistake.finding).collect());
+    }
     let place = config_file(around).map(|path| path.display().to_string());
     let state = match &place {
         None => "this machine has no place for a config.toml".to_owned(),

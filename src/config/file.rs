@@ -1,5 +1,6 @@
 //! `config.toml`, read leniently enough to find every mistake at once.
 
+use super::mistake::{Mistake, Part};
 use super::nearest;
 use crate::model::{Authentication, Finding};
 use std::collections::BTreeMap;
@@ -37,17 +38,18 @@ const KNOWN: &[(&str, &[&str])] = &[
 ];
 
 impl FileConfig {
-    /// Reads the file's text; what is wrong goes to `findings`.
-    pub fn parse(text: &str, path: &str, findings: &mut Vec<Finding>) -> Self {
+    /// Reads the file's text; what is wrong goes to `mistakes`.
+    pub fn parse(text: &str, path: &str, mistakes: &mut Vec<Mistake>) -> Self {
         let table: Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
-                findings.push(Finding::refuse("config.toml", format!("{path} is not TOML: {error}")));
+                let finding = Finding::refuse("config.toml", format!("{path} is not TOML: {error}"));
+                mistakes.push(Mistake { finding, part: Part::File });
                 return Self::default();
             }
         };
         let lines = lines(text);
-        let mut reader = Reader { path, table: &table, lines: &lines, findings };
+        let mut reader = Reader { path, table: &table, lines: &lines, mistakes };
         reader.check_names();
         Self {
             context: reader.text("cluster", "context"),
@@ -71,7 +73,7 @@ struct Reader<'a> {
     path: &'a str,
     table: &'a Table,
     lines: &'a Lines,
-    findings: &'a mut Vec<Finding>,
+    mistakes: &'a mut Vec<Mistake>,
 }
 
 impl Reader<'_> {
@@ -79,39 +81,41 @@ impl Reader<'_> {
         let sections: Vec<&str> = KNOWN.iter().map(|(section, _)| *section).collect();
         for (section, value) in self.table {
             let Some((_, keys)) = KNOWN.iter().find(|(known, _)| known == section) else {
-                self.unknown(section, section, &format!("[{section}]"), &sections);
+                self.unknown(section, section, &format!("[{section}]"), &sections, meant(section, value));
                 continue;
             };
             let Value::Table(entries) = value else {
-                self.refuse(section, format!("{section} must be a section: write [{section}] and its keys below it"));
+                let text = format!("{section} must be a section: write [{section}] and its keys below it");
+                self.refuse(section, text, Part::of(section, None));
                 continue;
             };
             for key in entries.keys().filter(|key| !keys.contains(&key.as_str())) {
                 let place = format!("{section}.{key}");
-                self.unknown(key, &place, &place, keys);
+                let part = part_of_word(key).unwrap_or(Part::of(section, None));
+                self.unknown(key, &place, &place, keys, part);
             }
         }
     }
 
     /// Reads a text; an empty one is as if it were not there.
-    fn text(&mut self, section: &str, key: &str) -> Option<String> {
+    fn text(&mut self, section: &str, key: &'static str) -> Option<String> {
         match self.table.get(section)?.get(key)? {
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(text.clone()),
             other => {
                 let text = format!("{section}.{key} is {}, and must be a text in quotes", other.type_str());
-                self.refuse(&format!("{section}.{key}"), text);
+                self.refuse(&format!("{section}.{key}"), text, Part::of(section, Some(key)));
                 None
             }
         }
     }
 
-    fn switch(&mut self, section: &str, key: &str) -> Option<bool> {
+    fn switch(&mut self, section: &str, key: &'static str) -> Option<bool> {
         match self.table.get(section)?.get(key)? {
             Value::Boolean(value) => Some(*value),
             other => {
                 let text = format!("{section}.{key} is {}, and must be true or false", other.type_str());
-                self.refuse(&format!("{section}.{key}"), text);
+                self.refuse(&format!("{section}.{key}"), text, Part::of(section, Some(key)));
                 None
             }
         }
@@ -136,23 +140,24 @@ impl Reader<'_> {
                 let text = format!(
                     "metrics.auth with kind {kind:?} is not usable: it must be none, bearer-file with a path, or exec with a command"
                 );
-                self.refuse("metrics.auth", text);
+                self.refuse("metrics.auth", text, Part::Metrics);
                 None
             }
         }
     }
 
-    fn unknown(&mut self, name: &str, at: &str, place: &str, known: &[&str]) {
+    fn unknown(&mut self, name: &str, at: &str, place: &str, known: &[&str], part: Part) {
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("known are {}", known.join(", ")),
         };
         let text = format!("{}: {place} is not known: {hint}", self.place(at));
-        self.findings.push(Finding::refuse("config.unknown", text));
+        self.mistakes.push(Mistake { finding: Finding::refuse("config.unknown", text), part });
     }
 
-    fn refuse(&mut self, at: &str, text: String) {
-        self.findings.push(Finding::refuse("config.value", format!("{}: {text}", self.place(at))));
+    fn refuse(&mut self, at: &str, text: String, part: Part) {
+        let finding = Finding::refuse("config.value", format!("{}: {text}", self.place(at)));
+        self.mistakes.push(Mistake { finding, part });
     }
 
     fn place(&self, at: &str) -> String {
@@ -161,6 +166,24 @@ impl Reader<'_> {
             None => self.path.to_owned(),
         }
     }
+}
+
+/// Returns the part that a section of an unknown name may be, by its name and its keys.
+fn meant(section: &str, value: &Value) -> Part {
+    let keys = value.as_table().into_iter().flat_map(Table::keys);
+    if keys.filter_map(|key| part_of_word(key)).any(|part| matches!(part, Part::Cluster(_))) {
+        return Part::Cluster(None);
+    }
+    part_of_word(section).unwrap_or(Part::Metrics)
+}
+
+/// Returns the part of the known name that a word is a slip of; a slip may stand for another key of its section as well.
+fn part_of_word(word: &str) -> Option<Part> {
+    let keys = KNOWN.iter().flat_map(|(section, keys)| keys.iter().map(move |key| (*key, *section)));
+    let names: Vec<(&str, &str)> = KNOWN.iter().map(|(section, _)| (*section, *section)).chain(keys).collect();
+    let words: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let near = nearest(word, &words)?;
+    names.iter().find(|(name, _)| *name == near).map(|(_, section)| Part::of(section, None))
 }
 
 fn lines(text: &str) -> Lines {

@@ -2,17 +2,21 @@
 //!
 //! Flags win over the environment, the environment over the file. Every mistake is found at once.
 
+mod choose;
 mod explain;
 mod file;
+mod mistake;
 mod nearest;
 
 use crate::model::{Authentication, Finding};
 use crate::ui::{Keymap, Look, Origin, Theme};
 pub use explain::explain;
 use file::FileConfig;
+pub use mistake::Need;
+use mistake::{Mistake, Part};
 pub use nearest::nearest;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The keymap when none is named.
 const DEFAULT_KEYMAP: &str = "default";
@@ -98,7 +102,16 @@ pub fn is_utf8_locale(variable: impl Fn(&str) -> Option<String>) -> bool {
 /// # Errors
 /// Returns every mistake in the file, the theme and the keymap.
 pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Finding>> {
-    settle(wanted, around).map(|(settings, _)| settings)
+    load_for(Need::Everything, wanted, around).map(|(settings, _)| settings)
+}
+
+/// Settles what holds for somebody who does not need all of it: what is built in stands in for the rest, with a warning.
+///
+/// # Errors
+/// Returns every mistake, if one of them leaves something unknown that is needed.
+pub fn load_for(need: Need, wanted: &Wanted, around: &Surroundings) -> Result<(Settings, Vec<Finding>), Vec<Finding>> {
+    let Settled { settings, mistakes, .. } = settle(wanted, around);
+    need.judge(mistakes, wanted).map(|warnings| (settings, warnings))
 }
 
 /// Reads a keymap that is named or lies in a file; `None` is the one in the program.
@@ -107,7 +120,7 @@ pub fn load(wanted: &Wanted, around: &Surroundings) -> Result<Settings, Vec<Find
 /// Returns everything that is wrong with it.
 pub fn keymap(name: Option<&str>, around: &Surroundings) -> Result<Keymap, Vec<Finding>> {
     let mut findings = Vec::new();
-    choose_keymap(name, around, &mut findings).map(|(keymap, _)| keymap).ok_or(findings)
+    choose::keymap(name, around, &mut findings).map(|(keymap, _)| keymap).ok_or(findings)
 }
 
 /// Reads a theme that is named or lies in a file; `None` and `auto` are the one in the program.
@@ -116,7 +129,7 @@ pub fn keymap(name: Option<&str>, around: &Surroundings) -> Result<Keymap, Vec<F
 /// Returns everything that is wrong with it.
 pub fn theme(name: Option<&str>, around: &Surroundings) -> Result<Theme, Vec<Finding>> {
     let mut findings = Vec::new();
-    choose_theme(name, around, &mut findings).ok_or(findings)
+    choose::theme(name, around, &mut findings).ok_or(findings)
 }
 
 /// Returns the name of the theme that holds, without reading it.
@@ -124,10 +137,8 @@ pub fn theme(name: Option<&str>, around: &Surroundings) -> Result<Theme, Vec<Fin
 /// # Errors
 /// Returns every mistake in the configuration file.
 pub fn theme_name(wanted: &Wanted, around: &Surroundings) -> Result<String, Vec<Finding>> {
-    let mut findings = Vec::new();
-    let file = read_file(around, &mut findings);
-    let name = wanted.theme.clone().or(file.theme).unwrap_or_else(|| "auto".to_owned());
-    if findings.is_empty() { Ok(name) } else { Err(findings) }
+    let file = read_rightly(around)?;
+    Ok(wanted.theme.clone().or(file.theme).unwrap_or_else(|| "auto".to_owned()))
 }
 
 /// Names the themes or keymaps in a person's folder, `kind` being `theme` or `keymap`.
@@ -148,61 +159,78 @@ pub fn own(kind: &str, around: &Surroundings) -> Vec<String> {
 /// # Errors
 /// Returns every mistake in the configuration file.
 pub fn keymap_name(wanted: &Wanted, around: &Surroundings) -> Result<String, Vec<Finding>> {
-    let mut findings = Vec::new();
-    let file = read_file(around, &mut findings);
-    let name = wanted.keymap.clone().or(file.keymap).unwrap_or_else(|| DEFAULT_KEYMAP.to_owned());
-    if findings.is_empty() { Ok(name) } else { Err(findings) }
+    let file = read_rightly(around)?;
+    Ok(wanted.keymap.clone().or(file.keymap).unwrap_or_else(|| DEFAULT_KEYMAP.to_owned()))
 }
 
-fn settle(wanted: &Wanted, around: &Surroundings) -> Result<(Settings, FileConfig), Vec<Finding>> {
+/// What holds, the file's share of it, and what is wrong; what is built in stands in for what is wrong.
+struct Settled {
+    settings: Settings,
+    file: FileConfig,
+    mistakes: Vec<Mistake>,
+}
+
+fn settle(wanted: &Wanted, around: &Surroundings) -> Settled {
+    let mut mistakes = Vec::new();
+    let file = read_file(around, &mut mistakes);
     let mut findings = Vec::new();
-    let file = read_file(around, &mut findings);
-    let theme = choose_theme(wanted.theme.as_deref().or(file.theme.as_deref()), around, &mut findings);
-    let keymap = choose_keymap(wanted.keymap.as_deref().or(file.keymap.as_deref()), around, &mut findings);
+    let theme = choose::theme(wanted.theme.as_deref().or(file.theme.as_deref()), around, &mut findings);
+    let keymap = choose::keymap(wanted.keymap.as_deref().or(file.keymap.as_deref()), around, &mut findings);
     let time = wanted.time.as_deref().or(file.time.as_deref()).unwrap_or("utc");
     if !matches!(time, "utc" | "local") {
         findings.push(Finding::refuse("config.value", format!("time {time:?} is not known: it is utc or local")));
     }
-    let (Some(theme), Some((keymap, keys_from)), true) = (theme, keymap, findings.is_empty()) else {
-        return Err(findings);
-    };
+    mistakes.extend(findings.into_iter().map(|finding| Mistake { finding, part: Part::Look }));
+    let built_in = || (Keymap::default(), Origin { name: DEFAULT_KEYMAP.to_owned(), file: None });
+    let (keymap, keys_from) = keymap.unwrap_or_else(built_in);
     for warning in keymap.warnings() {
         tracing::warn!("keymap: {warning}");
     }
     let is_auto = wanted.theme.as_deref().or(file.theme.as_deref()).is_none_or(|name| name == "auto");
     let look = Look {
-        theme,
+        theme: theme.unwrap_or_default(),
         keymap,
         keys_from,
         ascii: wanted.ascii || !around.is_utf8,
-        utc: time == "utc",
+        utc: time != "local",
         kiosk: None,
         privacy: false,
         auto: is_auto && !around.no_color,
     };
     let metrics_url = wanted.metrics_url.clone().or_else(|| file.metrics_url.clone());
     let auth = file.metrics_auth.clone().unwrap_or(Authentication::None);
+    // Half of a source is none: a secret may belong to the other half.
+    let is_metrics_known = !mistakes.iter().any(|mistake| matches!(mistake.part, Part::File | Part::Metrics));
     let settings = Settings {
         context: wanted.context.clone().or_else(|| file.context.clone()),
         namespace: wanted.namespace.clone().or_else(|| file.namespace.clone()),
         plan: wanted.plan.clone().or_else(|| file.plan.clone()),
         kubeconfig: wanted.kubeconfig.clone().or_else(|| file.kubeconfig.clone()),
-        metrics: metrics_url.map(|url| (url, auth)),
+        metrics: metrics_url.filter(|_| is_metrics_known).map(|url| (url, auth)),
         look,
         title: file.title.unwrap_or(true),
         bell: file.bell.unwrap_or(true),
         exports: wanted.exports.clone().or_else(|| file.exports.clone()),
     };
-    Ok((settings, file))
+    Settled { settings, file, mistakes }
 }
 
-fn read_file(around: &Surroundings, findings: &mut Vec<Finding>) -> FileConfig {
+/// Reads the file without a verb's need in mind: a mistake anywhere in it is an error.
+fn read_rightly(around: &Surroundings) -> Result<FileConfig, Vec<Finding>> {
+    let mut mistakes = Vec::new();
+    let file = read_file(around, &mut mistakes);
+    let findings: Vec<Finding> = mistakes.into_iter().map(|mistake| mistake.finding).collect();
+    if findings.is_empty() { Ok(file) } else { Err(findings) }
+}
+
+fn read_file(around: &Surroundings, mistakes: &mut Vec<Mistake>) -> FileConfig {
     let Some(path) = config_file(around) else { return FileConfig::default() };
     match std::fs::read_to_string(&path) {
-        Ok(text) => FileConfig::parse(&text, &path.display().to_string(), findings),
+        Ok(text) => FileConfig::parse(&text, &path.display().to_string(), mistakes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileConfig::default(),
         Err(error) => {
-            findings.push(Finding::refuse("config.file", format!("{} cannot be read: {error}", path.display())));
+            let finding = Finding::refuse("config.file", format!("{} cannot be read: {error}", path.display()));
+            mistakes.push(Mistake { finding, part: Part::File });
             FileConfig::default()
         }
     }
@@ -210,71 +238,6 @@ fn read_file(around: &Surroundings, findings: &mut Vec<Finding>) -> FileConfig {
 
 fn config_file(around: &Surroundings) -> Option<PathBuf> {
     around.folder.as_ref().map(|folder| folder.join("config.toml"))
-}
-
-fn choose_theme(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<Theme> {
-    let name = match name.unwrap_or("auto") {
-        "auto" if around.no_color => "mono",
-        "auto" => Theme::DARK,
-        name => name,
-    };
-    let embedded = |name: &str| Theme::embedded(name).map(str::to_owned);
-    let known: Vec<&str> = Theme::names().collect();
-    let (text, _) = find_text("theme", name, around, embedded, &known, findings)?;
-    let look_up = |parent: &str| read_named("theme", parent, around).or_else(|| embedded(parent));
-    Theme::parse(name, &text, look_up).map_err(|found| findings.extend(found)).ok()
-}
-
-fn choose_keymap(name: Option<&str>, around: &Surroundings, findings: &mut Vec<Finding>) -> Option<(Keymap, Origin)> {
-    let name = name.unwrap_or(DEFAULT_KEYMAP);
-    let embedded = |name: &str| Keymap::embedded(name).map(str::to_owned);
-    let known: Vec<&str> = Keymap::names().collect();
-    let (text, file) = find_text("keymap", name, around, embedded, &known, findings)?;
-    let keymap = Keymap::parse(&text).map_err(|found| findings.extend(found)).ok()?;
-    Some((keymap, Origin { name: name.to_owned(), file }))
-}
-
-/// Finds a theme's or keymap's text and its file: a path, a file in the person's folder, or what is built in.
-fn find_text(
-    kind: &str,
-    name: &str,
-    around: &Surroundings,
-    embedded: impl Fn(&str) -> Option<String>,
-    known: &[&str],
-    findings: &mut Vec<Finding>,
-) -> Option<(String, Option<PathBuf>)> {
-    if name.contains('/') || name.ends_with(".toml") {
-        return std::fs::read_to_string(name)
-            .map(|text| (text, Some(PathBuf::from(name))))
-            .map_err(|error| {
-                findings
-                    .push(Finding::refuse(&format!("{kind}.file"), format!("{kind} {name} cannot be read: {error}")));
-            })
-            .ok();
-    }
-    let own = || Some((read_named(kind, name, around)?, named(kind, name, around)));
-    let found = own().or_else(|| Some((embedded(name)?, None)));
-    if found.is_none() {
-        let hint = match nearest(name, known) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("built in are {}", known.join(", ")),
-        };
-        let place = around.folder.as_deref().unwrap_or(Path::new("")).join(format!("{kind}s"));
-        let text = format!("{kind} {name:?} is neither built in nor a file in {}: {hint}", place.display());
-        findings.push(Finding::refuse(&format!("{kind}.unknown"), text));
-    }
-    found
-}
-
-fn read_named(kind: &str, name: &str, around: &Surroundings) -> Option<String> {
-    std::fs::read_to_string(named(kind, name, around)?).ok()
-}
-
-/// Returns the file of a name in the person's folder, whether it is there or not.
-fn named(kind: &str, name: &str, around: &Surroundings) -> Option<PathBuf> {
-    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    let folder = around.folder.as_ref().filter(|_| is_plain)?;
-    Some(folder.join(format!("{kind}s")).join(format!("{name}.toml")))
 }
 
 #[cfg(test)]

@@ -129,3 +129,64 @@ fn the_metrics_source_of_this_machine_has_its_own_authentication() {
     let auth = Authentication::BearerFile { path: "/run/token".into() };
     assert_eq!(settings.metrics, Some(("https://prometheus.example".into(), auth)));
 }
+
+/// Returns what a verb with this need gets: the warnings, or the mistakes that stop it.
+fn needed(need: Need, file: &str, wanted: &Wanted) -> Result<Vec<String>, Vec<String>> {
+    let text = |findings: Vec<Finding>| findings.iter().map(ToString::to_string).collect();
+    let folder = folder_with(&[("config.toml", file)]);
+    load_for(need, wanted, &around(&folder)).map(|(_, warnings)| text(warnings)).map_err(text)
+}
+
+#[test]
+fn a_mistake_in_the_look_is_a_warning_for_every_verb_and_stops_a_screen() {
+    let file = "[ui]\ntheme = 'drak16'\nkeymap = 'emcas'\ntime = 'moon'\ntitle = 1\nbel = true\n[colours]\nx = 1\n";
+    for need in [Need::Aim, Need::AimWithoutPlan] {
+        let warnings = needed(need, file, &Wanted::default()).unwrap();
+        assert_eq!(warnings.len(), 6, "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.starts_with("warning: ")), "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.contains("did you mean dark16?")), "{warnings:?}");
+    }
+    assert!(needed(Need::Evidence, &file.replace("[colours]\nx = 1\n", ""), &Wanted::default()).is_ok());
+    let stopped = needed(Need::Everything, file, &Wanted::default()).unwrap_err();
+    assert!(stopped.len() == 6 && stopped[0].starts_with("refused: "), "{stopped:?}");
+}
+
+#[test]
+fn a_metrics_source_that_is_not_known_stops_a_step_forward_and_no_way_back() {
+    let file = "[metrics]\nurl = 'https://prom.example'\nauth = { kind = 'password' }\n";
+    assert!(needed(Need::Evidence, file, &Wanted::default()).is_err());
+    let folder = folder_with(&[("config.toml", file)]);
+    let (settings, warnings) = load_for(Need::Aim, &Wanted::default(), &around(&folder)).unwrap();
+    assert_eq!((settings.metrics, warnings.len()), (None, 1), "the plan's source holds");
+}
+
+#[test]
+fn what_may_name_another_cluster_stops_a_way_back_unless_flags_say_it() {
+    let aimed = Wanted {
+        kubeconfig: Some("k".into()),
+        context: Some("weu".into()),
+        namespace: Some("shop".into()),
+        ..Wanted::default()
+    };
+    let all = Wanted { plan: Some("trackx".into()), ..aimed.clone() };
+    for file in [
+        "[cluster\n",
+        "[cluster]\nnamspace = 'shop'\n",
+        "[clutser]\nx = 1\n",
+        "[kubernetes]\ncontext = 'weu'\n",
+        "context = 'weu'\n",
+        "[ui]\nnamespace = 'shop'\n",
+        "cluster = 7\n",
+    ] {
+        let stopped = needed(Need::Aim, file, &Wanted::default()).unwrap_err().concat();
+        assert!(stopped.contains("give --kubeconfig, --context, --namespace, --plan"), "{file}: {stopped}");
+        let stopped = needed(Need::Aim, file, &aimed).unwrap_err().concat();
+        assert!(stopped.contains("or give --plan [config.aim]"), "{file}: {stopped}");
+        assert!(needed(Need::Aim, file, &all).is_ok(), "{file}");
+        assert!(needed(Need::AimWithoutPlan, file, &aimed).is_ok(), "{file}");
+    }
+    let file = "[cluster]\nnamespace = 7\n";
+    assert!(needed(Need::Aim, file, &Wanted::default()).unwrap_err().concat().contains("or give --namespace [config"));
+    assert!(needed(Need::Aim, file, &Wanted { namespace: Some("shop".into()), ..Wanted::default() }).is_ok());
+    assert!(needed(Need::AimWithoutPlan, "[cluster]\nplan = 7\n", &Wanted::default()).is_ok());
+}

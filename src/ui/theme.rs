@@ -256,6 +256,14 @@ impl Theme {
     }
 }
 
+impl Default for Theme {
+    /// Returns the theme that holds when none is named.
+    fn default() -> Self {
+        // A test reads the embedded file, so a theme without signs is never what a person gets.
+        Self::builtin(Self::DARK).unwrap_or_else(|_| Self::bare(Self::DARK))
+    }
+}
+
 impl Appearance {
     fn set(&mut self, field: &str, value: &toml::Value) -> Result<(), String> {
         match (field, value) {

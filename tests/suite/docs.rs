@@ -317,3 +317,19 @@ fn status_of_an_api_server_that_does_not_answer_says_so_with_its_exit_code() {
     assert!(said.contains("state NO CLUSTER") && said.contains("who drives is not known"), "{said}");
     assert!(!said.contains("nobody drives") && !said.contains("customers"), "{said}");
 }
+
+#[test]
+fn a_mistake_in_the_look_stops_no_verb() {
+    let place = tempfile::tempdir().unwrap();
+    let nowhere = place.path().join("kubeconfig");
+    let nowhere = nowhere.to_str().unwrap();
+    let file = Some("[ui]\ntheme = 'drak16'\n");
+    let verbs: [&[&str]; 4] = [&["rollback"], &["rollback", "--break-glass"], &["hold"], &["status"]];
+    for verb in verbs {
+        let (_, errors, _) = run(&[verb, &["--kubeconfig", nowhere]].concat(), &[], file);
+        assert!(errors.contains("warning: theme \"drak16\""), "{verb:?}: {errors}");
+        assert!(errors.contains("there is no kubeconfig"), "{verb:?} went on: {errors}");
+    }
+    let (_, errors, code) = run(&["watch", "--kubeconfig", nowhere], &[], file);
+    assert!(code == 3 && errors.contains("refused: theme") && !errors.contains("kubeconfig"), "{errors}");
+}
