@@ -99,6 +99,8 @@ pub fn install_last_words(
         .panic_message(Plain)
         .display_env_section(false)
         .display_location_section(true)
+        // Colours would reach the report's file, and a standard error that is no terminal.
+        .theme(color_eyre::config::Theme::new())
         .panic_section(HINT)
         .into_hooks();
     eyre_hook.install()?;

@@ -1,20 +1,27 @@
 //! From settings to a console's links: which cluster, with which rights.
 
 use super::code::{Code, Failure};
+use super::edge::say;
 use super::machine;
 use crate::cluster::{ConnectError, Connected, DriveClient, ReadClient, Target, connect};
 use crate::config::Settings;
 use crate::core::Setup;
 use crate::runtime::{Clock, Links, Wired};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a login command may be silent before it is named.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Reads the kubeconfig and builds the clients; in watch mode none that could write. Sends nothing.
 pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Result<(Setup, Arc<dyn Links>), Failure> {
     let connected = reach(settings).await?;
-    let read = connected.read_client().map_err(|error| failure(&error))?;
+    let read = patiently(&connected, Connected::read_client)?;
     let drive = match watch {
         true => None,
-        false => Some(connected.drive_client().map_err(|error| failure(&error))?),
+        false => Some(patiently(&connected, Connected::drive_client)?),
     };
     let setup = Setup {
         namespace: connected.namespace,
@@ -30,14 +37,14 @@ pub(super) async fn open(settings: &Settings, watch: bool, clock: &Clock) -> Res
 
 /// Builds the client that cannot change anything, alone.
 pub(super) async fn looking(settings: &Settings) -> Result<ReadClient, Failure> {
-    reach(settings).await?.read_client().map_err(|error| failure(&error))
+    patiently(&reach(settings).await?, Connected::read_client)
 }
 
 /// Builds the two clients alone.
 pub(super) async fn clients(settings: &Settings) -> Result<(ReadClient, DriveClient), Failure> {
     let connected = reach(settings).await?;
-    let read = connected.read_client().map_err(|error| failure(&error))?;
-    let drive = connected.drive_client().map_err(|error| failure(&error))?;
+    let read = patiently(&connected, Connected::read_client)?;
+    let drive = patiently(&connected, Connected::drive_client)?;
     Ok((read, drive))
 }
 
@@ -55,7 +62,26 @@ pub(super) fn target(settings: &Settings) -> Target {
     }
 }
 
+/// Builds a client, and says whom it waits for when the login command takes its time.
+fn patiently<T>(
+    connected: &Connected,
+    build: impl FnOnce(&Connected) -> Result<T, ConnectError>,
+) -> Result<T, Failure> {
+    let (done, waiting) = mpsc::channel::<()>();
+    if let Some(command) = connected.login_command() {
+        let text = format!("waiting for {command}, the kubeconfig's login command");
+        thread::spawn(move || {
+            if waiting.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                say(&text);
+            }
+        });
+    }
+    let built = build(connected);
+    drop(done);
+    built.map_err(|error| failure(&error))
+}
+
 fn failure(error: &ConnectError) -> Failure {
-    let code = if error.is_first_run() { Code::Configuration } else { Code::Unreachable };
+    let code = if error.is_configuration() { Code::Configuration } else { Code::Unreachable };
     Failure::new(code, format!("failed to {error}"))
 }

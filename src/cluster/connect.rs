@@ -1,15 +1,18 @@
 //! From a kubeconfig to clients: read once, pinned to one context, without the library's dangerous defaults.
 
 use super::client::{DriveClient, ReadClient};
+use super::kubeconfig;
 use super::login::{Login, login};
 use super::read_only::ReadOnly;
 use super::rights::ReviewClient;
 use super::wire::reason;
 use kube::Config;
-use kube::client::ClientBuilder;
-use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::client::{AuthError, ClientBuilder};
+use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use std::fmt;
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// How long a connection may take to be made.
@@ -17,6 +20,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a connection may be silent. Longer than any watch, which says something when it ends.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a login command may take that asks nobody.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a login command may take that asks a person, who may have to find a telephone first.
+const ASKING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Which cluster is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +74,37 @@ pub enum ConnectError {
         /// The contexts that exist.
         known: String,
     },
+    /// The kubeconfig is there and names no cluster at all.
+    #[error(
+        "find a cluster: the kubeconfig has no contexts: log in to the cluster first, name another file with --kubeconfig, or try `pilothouse demo`, which needs none"
+    )]
+    NoContexts,
     /// The kubeconfig cannot be used.
     #[error("read the kubeconfig: {why}")]
     Unusable {
         /// Why.
         why: String,
+    },
+    /// The kubeconfig's login command cannot be run at all.
+    #[error("log in: {command}, the kubeconfig's login command, cannot be run: {why}: {hint}")]
+    NoCommand {
+        /// The command.
+        command: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The kubeconfig's login command does not come to an end.
+    #[error(
+        "log in: {command}, the kubeconfig's login command, did not end within {} s and may still run: end it, then run it by hand to see what it waits for",
+        patience.as_secs()
+    )]
+    Endless {
+        /// The command.
+        command: String,
+        /// How long it had.
+        patience: Duration,
     },
     /// No client can be made of it.
     #[error("prepare a client for {server}: {why}")]
@@ -86,7 +121,7 @@ pub enum ConnectError {
 /// # Errors
 /// Says what is missing and what to do; [`ConnectError::is_first_run`] tells whether `demo` is worth suggesting.
 pub async fn connect(target: &Target) -> Result<Connected, ConnectError> {
-    let kubeconfig = match read_kubeconfig(target) {
+    let kubeconfig = match kubeconfig::read(target) {
         Ok(kubeconfig) => kubeconfig,
         Err(error @ ConnectError::NoKubeconfig { .. }) if target.kubeconfig.is_none() && target.context.is_none() => {
             return in_cluster(target).ok_or(error);
@@ -94,6 +129,9 @@ pub async fn connect(target: &Target) -> Result<Connected, ConnectError> {
         Err(error) => return Err(error),
     };
     let context = pick_context(&kubeconfig, target)?;
+    if let Some(why) = kubeconfig::unreadable_file(&kubeconfig, &context) {
+        return Err(ConnectError::Unusable { why: format!("context {context}: {why}") });
+    }
     let options = KubeConfigOptions { context: Some(context.clone()), cluster: None, user: None };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
@@ -104,7 +142,12 @@ pub async fn connect(target: &Target) -> Result<Connected, ConnectError> {
 impl ConnectError {
     /// Tells whether this looks like a first run: there is no cluster to open.
     pub fn is_first_run(&self) -> bool {
-        matches!(self, Self::NoKubeconfig { .. } | Self::NoContext { .. })
+        matches!(self, Self::NoKubeconfig { .. } | Self::NoContext { .. } | Self::NoContexts)
+    }
+
+    /// Tells whether something on this machine has to be mended, whatever the cluster does.
+    pub fn is_configuration(&self) -> bool {
+        self.is_first_run() || matches!(self, Self::Unusable { .. } | Self::NoCommand { .. })
     }
 
     /// Tells whether what was named is wrong, so that a login would not help.
@@ -127,7 +170,7 @@ impl Connected {
     /// # Errors
     /// Says why no client can be made, such as a login that failed.
     pub fn read_client(&self) -> Result<ReadClient, ConnectError> {
-        let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
+        let builder: ClientBuilder<_> = self.build(self.sign_in()?)?;
         Ok(ReadClient::guarded(builder.with_layer(&ReadOnly::layer()).build(), &self.namespace))
     }
 
@@ -136,7 +179,7 @@ impl Connected {
     /// # Errors
     /// Says why no client can be made.
     pub fn drive_client(&self) -> Result<DriveClient, ConnectError> {
-        let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
+        let builder: ClientBuilder<_> = self.build(self.sign_in()?)?;
         Ok(DriveClient::from_client(builder.build(), &self.namespace))
     }
 
@@ -145,7 +188,7 @@ impl Connected {
     /// # Errors
     /// Says why no client can be made.
     pub fn review_client(&self) -> Result<ReviewClient, ConnectError> {
-        let builder = ClientBuilder::try_from(self.sign_in()?).map_err(|e| self.unbuilt(&e))?;
+        let builder: ClientBuilder<_> = self.build(self.sign_in()?)?;
         Ok(ReviewClient::from_client(builder.build(), &self.namespace))
     }
 
@@ -162,12 +205,41 @@ impl Connected {
             && exec.interactive_mode != Some(ExecInteractiveMode::Never)
         {
             exec.interactive_mode = Some(ExecInteractiveMode::Never);
-            ClientBuilder::try_from(self.config.clone()).map_err(|e| self.unbuilt(&e))?;
+            let _: ClientBuilder<_> = self.build(self.config.clone())?;
         }
         Ok(config)
     }
 
+    /// Builds a client, for which the library runs the login command and would wait for it for ever.
+    fn build<B>(&self, config: Config) -> Result<B, ConnectError>
+    where
+        B: TryFrom<Config, Error = kube::Error> + Send + 'static,
+    {
+        let Some(exec) = &config.auth_info.exec else { return B::try_from(config).map_err(|e| self.unbuilt(&e)) };
+        let asks = exec.interactive_mode != Some(ExecInteractiveMode::Never) && std::io::stdin().is_terminal();
+        let patience = if asks { ASKING_TIMEOUT } else { LOGIN_TIMEOUT };
+        match within(patience, || B::try_from(config)) {
+            Some(built) => built.map_err(|e| self.unbuilt(&e)),
+            None => Err(ConnectError::Endless { command: self.command(), patience }),
+        }
+    }
+
+    /// Returns the command that logs in, where one does.
+    pub fn login_command(&self) -> Option<&str> {
+        self.config.auth_info.exec.as_ref()?.command.as_deref()
+    }
+
+    fn command(&self) -> String {
+        self.login_command().unwrap_or_default().to_owned()
+    }
+
     fn unbuilt(&self, error: &kube::Error) -> ConnectError {
+        if let kube::Error::Auth(AuthError::AuthExecStart(cause)) = error {
+            let own = self.config.auth_info.exec.as_ref().and_then(|exec| exec.install_hint.as_deref());
+            let own = own.map(|hint| format!(" ({})", hint.trim())).unwrap_or_default();
+            let hint = format!("install it{own}, or name another under users, exec, command in the kubeconfig");
+            return ConnectError::NoCommand { command: self.command(), why: cause.to_string(), hint };
+        }
         ConnectError::Client { server: self.server.clone(), why: reason(error) }
     }
 }
@@ -182,22 +254,23 @@ impl fmt::Debug for Connected {
     }
 }
 
-fn read_kubeconfig(target: &Target) -> Result<Kubeconfig, ConnectError> {
-    let read = match &target.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    read.map_err(|error| match error {
-        KubeconfigError::ReadConfig(cause, path) if cause.kind() == std::io::ErrorKind::NotFound => {
-            ConnectError::NoKubeconfig { looked_at: path.display().to_string() }
-        }
-        KubeconfigError::FindPath => ConnectError::NoKubeconfig { looked_at: "$KUBECONFIG and ~/.kube/config".into() },
-        other => ConnectError::Unusable { why: reason(&other) },
-    })
+/// Does something on a thread of its own and returns its outcome; `None` if it takes longer than that.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (tell, hear) = mpsc::channel();
+    let runtime = tokio::runtime::Handle::try_current().ok();
+    std::thread::spawn(move || {
+        let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+        // Nobody listens any more when it took too long.
+        let _ = tell.send(work());
+    });
+    hear.recv_timeout(patience).ok()
 }
 
 fn pick_context(kubeconfig: &Kubeconfig, target: &Target) -> Result<String, ConnectError> {
     let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+    if known.is_empty() {
+        return Err(ConnectError::NoContexts);
+    }
     let wanted = target.context.as_ref().or(kubeconfig.current_context.as_ref()).filter(|name| !name.is_empty());
     let what = match wanted {
         Some(name) if known.contains(&name.as_str()) => return Ok(name.clone()),
@@ -295,9 +368,31 @@ users:
         let error = connect(&empty).await.unwrap_err();
         assert!(!error.is_wrong_name(&empty), "there is nothing to name: {error}");
 
+        let (_folder, empty) = target("", None, None);
+        let error = connect(&empty).await.unwrap_err();
+        assert!(error.is_first_run() && error.to_string().contains("has no contexts: log in"), "{error}");
+
         let (_folder, broken) = target("contexts: [", None, None);
         let error = connect(&broken).await.unwrap_err();
-        assert!(!error.is_first_run(), "{error}");
+        assert!(!error.is_first_run() && error.is_configuration(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_login_command_that_is_not_there_is_named_with_what_to_do() {
+        let exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-login, interactiveMode: Never, installHint: 'get it'}";
+        let (_folder, target) = target(&KUBECONFIG.replace("token: SECRET", exec), None, None);
+        let error = connect(&target).await.unwrap().read_client().err().unwrap();
+        let said = "log in: no-such-login, the kubeconfig's login command, cannot be run: No such file or directory (os error 2): install it (get it), or name another under users, exec, command in the kubeconfig";
+        assert_eq!(error.to_string(), said);
+        assert!(error.is_configuration());
+    }
+
+    #[test]
+    fn work_that_does_not_end_is_given_up() {
+        let (end, ended) = mpsc::channel::<()>();
+        assert_eq!(within(Duration::from_millis(1), move || ended.recv()), None);
+        drop(end);
+        assert_eq!(within(LOGIN_TIMEOUT, || 7), Some(7));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod connect;
 mod follow;
 mod hurry;
 mod identity;
+mod kubeconfig;
 mod login;
 mod probe;
 mod prune;

@@ -37,6 +37,7 @@ fn fails_in(part: &str, act: impl FnOnce(&mut Terminal)) {
     assert!(text.contains(&format!("the {part} was told to fail by a test: ?]0;owned??[2J forged\n")), "{text}");
     assert!(!text.contains('\x1b'), "{text:?}");
     assert!(text.contains("No release is under way."), "{text}");
+    assert!(!text.contains('\u{1b}'), "a report has no colours: {text:?}");
 }
 
 #[test]

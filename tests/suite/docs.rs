@@ -28,7 +28,7 @@ fn text(path: &str) -> String {
 }
 
 /// Runs the real program in an empty home and returns what it printed and its exit code.
-fn run(arguments: &[&str], env: &[(&str, &str)], config: Option<&str>) -> (String, String, i32) {
+pub(super) fn run(arguments: &[&str], env: &[(&str, &str)], config: Option<&str>) -> (String, String, i32) {
     let home = tempfile::tempdir().unwrap();
     if let Some(config) = config {
         fs::write(home.path().join("config.toml"), config).unwrap();

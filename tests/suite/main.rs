@@ -2,6 +2,7 @@
 
 mod adopting;
 mod adoption;
+mod broken;
 mod cli;
 mod docs;
 mod doctor;
