@@ -1,13 +1,13 @@
 //! The command line, as clap reads it. Every verb that acts has a row in the table of actions.
 
 use super::code::EXIT_CODES;
-use super::machine;
+use super::{machine, values};
 use crate::config::Wanted;
 use crate::model::Span;
 use crate::ui::Kiosk;
-use clap::builder::Resettable;
+use clap::builder::{PossibleValuesParser, Resettable, TypedValueParser};
 use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -78,9 +78,11 @@ pub enum Verb {
     /// Open the console on an embedded cluster, in this process; needs nothing.
     Demo(DemoArgs),
     /// Say where the release stands, and exit with a code for it.
+    #[command(after_help = EXIT_CODES)]
     Status(StatusArgs),
     /// Print the customers, the journal or the releases, for a spreadsheet, a report or a program.
-    Export(ExportArgs),
+    #[command(subcommand)]
+    Export(ExportVerb),
     /// Look at everything a release needs, from the terminal to the metrics, and name the first missing step.
     Doctor(DoctorArgs),
     /// Start a release: put the new version into the idle slot and install its routes; nobody moves yet.
@@ -170,22 +172,67 @@ pub enum ThemeVerb {
     List,
 }
 
-/// What `export` takes.
-#[derive(Clone, Debug, Args)]
+/// What can be exported, each in the forms it has.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ExportVerb {
+    /// Print every listed customer.
+    Customers {
+        /// The form; csv when absent.
+        #[arg(long, short, value_parser = forms(&[Form::Csv]))]
+        output: Option<Form>,
+        /// Print signs instead of customers' names.
+        #[arg(long)]
+        privacy: bool,
+    },
+    /// Print the journal of the release under way, or of the last one.
+    Audit {
+        /// The form; md when absent.
+        #[arg(long, short, value_parser = forms(&[Form::Md, Form::Json]))]
+        output: Option<Form>,
+        /// Print signs instead of customers' names.
+        #[arg(long)]
+        privacy: bool,
+    },
+    /// Print every release of the plan, with the figures of delivery.
+    Releases {
+        /// The form; csv when absent.
+        #[arg(long, short, value_parser = forms(&[Form::Csv, Form::Json]))]
+        output: Option<Form>,
+        /// Print signs instead of customers' names.
+        #[arg(long)]
+        privacy: bool,
+    },
+}
+
+/// Which list is exported, and how.
+#[derive(Clone, Debug)]
 pub struct ExportArgs {
     /// Which list.
-    #[arg(value_enum)]
     pub list: ListName,
-    /// The form; csv for customers and releases, md for the audit when absent.
-    #[arg(long, short, value_enum)]
+    /// The form; the list's first one when absent.
     pub output: Option<Form>,
-    /// Print signs instead of customers' names.
-    #[arg(long)]
+    /// Whether signs stand for customers' names.
     pub privacy: bool,
 }
 
+impl From<ExportVerb> for ExportArgs {
+    fn from(verb: ExportVerb) -> Self {
+        match verb {
+            ExportVerb::Customers { output, privacy } => Self { list: ListName::Customers, output, privacy },
+            ExportVerb::Audit { output, privacy } => Self { list: ListName::Audit, output, privacy },
+            ExportVerb::Releases { output, privacy } => Self { list: ListName::Releases, output, privacy },
+        }
+    }
+}
+
+/// Reads one of some forms.
+fn forms(of: &'static [Form]) -> impl TypedValueParser<Value = Form> {
+    let values = of.iter().filter_map(ValueEnum::to_possible_value);
+    PossibleValuesParser::new(values).try_map(|word| Form::from_str(&word, false))
+}
+
 /// What can be exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListName {
     /// Every listed customer.
     Customers,
@@ -400,15 +447,18 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 impl Cli {
-    /// Reads the arguments of this process and what the environment stands in for; ends it on a mistake or for help.
-    pub fn of_process() -> (Self, Wanted) {
-        let matches = Self::command().mut_args(without_empty_variable).get_matches();
-        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    /// Reads the arguments of this process and what the environment stands in for.
+    ///
+    /// # Errors
+    /// Fails on a mistake, and when help or the version is asked for.
+    pub fn of_process() -> Result<(Self, Wanted), clap::Error> {
+        let matches = values::command().mut_args(without_empty_variable).try_get_matches()?;
+        let cli = Self::from_arg_matches(&matches)?;
         let mut wanted = cli.wanted();
         let is_from_environment = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
         let flags = matches.ids().map(clap::Id::as_str).filter(is_from_environment);
         wanted.from_environment = flags.map(|id| id.replace('_', "-")).collect();
-        (cli, wanted)
+        Ok((cli, wanted))
     }
 
     /// Returns what flags and environment ask for.

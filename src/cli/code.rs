@@ -9,7 +9,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
    0  it is done; for `status`: nothing is wrong
    1  a fault of this program
-   2  the command line was wrong
+   2  the command line is wrong, or asks for a screen where there is no terminal
    3  configuration or plan is missing or wrong
   10  refused by a rule, or not confirmed
   11  a gate does not pass
@@ -17,7 +17,8 @@ Exit codes:
   13  another console drives
   15  the cluster cannot be reached
   17  begun and stopped before its resting phase, or interrupted
-  18  not everything is known: sources are silent or too old";
+  18  not everything is known: sources are silent or too old
+ 101  a fault of this program that ended it at once; its report is in the state folder";
 
 /// Why the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +27,8 @@ pub enum Code {
     Ok = 0,
     /// A fault of this program.
     Fault = 1,
+    /// The command line asks for what cannot be done here.
+    Usage = 2,
     /// Configuration or plan is missing or wrong.
     Configuration = 3,
     /// A rule said no, or a person did not confirm.
@@ -146,6 +149,7 @@ mod tests {
         for code in [
             Code::Ok,
             Code::Fault,
+            Code::Usage,
             Code::Configuration,
             Code::Refused,
             Code::GateFailed,

@@ -26,7 +26,10 @@ const PICTURE: Duration = Duration::from_secs(8);
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let (cli, wanted) = Cli::of_process();
+    let (cli, wanted) = match Cli::of_process() {
+        Ok(read) => read,
+        Err(answer) => return unread(&answer),
+    };
     let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
     if let Err(error) = telemetry::install_last_words(logs.clone(), runtime::restore, runtime::last_state, say_last) {
         say(&format!("failures will be reported plainly: {error}"));
@@ -38,13 +41,25 @@ pub fn main() -> ExitCode {
     let result = start(cli, &wanted);
     // Dropped last, so that the reason for the end is in the log.
     drop(log);
-    match result {
-        Ok(code) => ExitCode::from(code as u8),
-        Err(failure) => {
-            say(&failure.text);
-            ExitCode::from(failure.code as u8)
-        }
+    end(result)
+}
+
+/// Says what clap has to say instead of a verb: a mistake, or the help that was asked for.
+fn unread(answer: &clap::Error) -> ExitCode {
+    let text = answer.render().to_string();
+    if !answer.use_stderr() {
+        return end(print(&text).map(|()| Code::Ok));
     }
+    say(&text);
+    ExitCode::from(Code::Usage as u8)
+}
+
+fn end(result: Result<Code, Failure>) -> ExitCode {
+    let code = result.unwrap_or_else(|failure| {
+        say(&failure.text);
+        failure.code
+    });
+    ExitCode::from(code as u8)
 }
 
 fn say_last(report: String) {
@@ -93,7 +108,11 @@ fn need(verb: Option<&Verb>) -> Need {
 fn printed(cli: &Cli, wanted: &Wanted) -> Option<Result<String, Failure>> {
     let around = machine::surroundings();
     Some(match cli.verb.as_ref()? {
-        Verb::Manifests => manifests::print(cli.cluster.plan.as_deref(), cli.cluster.namespace.as_deref()),
+        Verb::Manifests => {
+            // The variable names a plan of the cluster; here a file is meant.
+            let file = cli.cluster.plan.as_deref().filter(|_| !wanted.from_environment.contains("plan"));
+            manifests::print(file, cli.cluster.namespace.as_deref())
+        }
         Verb::Config(ConfigVerb::Print) => config::explain(wanted, &around).map_err(wrong_configuration),
         Verb::Keymap(KeymapVerb::Check { file }) => keymap::check(file.as_deref(), wanted, &around),
         Verb::Keymap(KeymapVerb::Show { file }) => keymap::show(file.as_deref(), wanted, &around),
@@ -140,7 +159,7 @@ async fn dispatch(cli: Cli, settings: Settings, mistakes: Vec<Finding>) -> Resul
         Some(Verb::Status(args)) => look(&settings, &args).await,
         Some(Verb::Export(args)) => {
             let (engine, is_complete) = watching(&settings).await?;
-            print(&export(&engine, &args)?)?;
+            print(&export(&engine, &args.into())?)?;
             Ok(if is_complete { Code::Ok } else { Code::Unknown })
         }
         Some(Verb::Start(args)) => {
@@ -196,7 +215,10 @@ async fn show(setup: Setup, links: Arc<dyn Links>, clock: Clock, settings: Setti
     let logs = telemetry::folder(machine::variable("PILOTHOUSE_STATE_DIR").as_deref());
     let manners = machine::manners(&settings, logs.as_deref());
     let errors = logs.and_then(|folder| telemetry::errors(&folder).ok());
-    let (terminal, screen) = runtime::enter(errors, manners).map_err(fault)?;
+    let (terminal, screen) = runtime::enter(errors, manners).map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => Failure::new(Code::Usage, error.to_string()),
+        _ => fault(error),
+    })?;
     let told = Told::default();
     let keys = runtime::keys(told.clone()).map_err(fault)?;
     let ui = Ui::new(settings.look).on(told);

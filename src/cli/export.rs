@@ -53,6 +53,6 @@ fn form(list: Export, args: &ExportArgs) -> Result<String, Failure> {
     let found = list.files.into_iter().find(|(ending, _)| wanted.is_none_or(|wanted| wanted == *ending));
     found.map(|(_, text)| text).ok_or_else(|| {
         let text = format!("this list has no form {}: take {known}", wanted.unwrap_or_default());
-        Failure::new(Code::Configuration, text)
+        Failure::new(Code::Usage, text)
     })
 }

@@ -35,20 +35,25 @@ pub(super) fn show(file: Option<&str>, wanted: &Wanted, around: &Surroundings) -
 }
 
 /// Writes a keymap as a table of keys, actions, places and what the actions do.
-pub(super) fn table(keymap: &Keymap) -> String {
+fn table(keymap: &Keymap) -> String {
     let mut text = format!("{:<10} {:<20} {:<7} {}\n", "keys", "action", "where", "does");
     for binding in keymap.bindings() {
         let spec = binding.action.spec();
-        let place = match binding.place {
-            Place::Any => "any",
-            Place::Main => "main",
-            Place::List => "list",
-            Place::Dialog => "dialog",
-        };
+        let place = place(binding.place);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:<10} {:<20} {place:<7} {}", binding.label(), spec.id, spec.doc);
     }
     text
+}
+
+/// Returns the word for where a key works, as a keymap has it.
+pub(super) fn place(place: Place) -> &'static str {
+    match place {
+        Place::Any => "any",
+        Place::Main => "main",
+        Place::List => "list",
+        Place::Dialog => "dialog",
+    }
 }
 
 /// Reads the named keymap, or the one that holds on this machine.

@@ -17,12 +17,13 @@ mod pages;
 mod serve;
 mod status;
 mod theme;
+mod values;
 mod verb;
 
 pub use crate::ui::json;
 pub use args::{
-    Cli, ClusterArgs, ConfigVerb, DemoArgs, ExportArgs, Form, Format, ForwardArgs, InitArgs, KeymapVerb, ListName,
-    LookArgs, ThemeVerb, Verb,
+    Cli, ClusterArgs, ConfigVerb, DemoArgs, ExportArgs, ExportVerb, Form, Format, ForwardArgs, InitArgs, KeymapVerb,
+    ListName, LookArgs, ThemeVerb, Verb,
 };
 pub use code::{Code, EXIT_CODES, Failure};
 pub use demo::{Demo, scenario};

@@ -71,10 +71,11 @@ impl Drop for TerminalGuard {
 /// into the picture.
 ///
 /// # Errors
-/// Says so when standard input or output is no terminal, or when it cannot be set.
+/// Says so when standard input or output is no terminal (of kind `Unsupported`), or when it cannot be set.
 pub fn enter(errors: Option<File>, manners: Manners) -> io::Result<(TerminalGuard, Screen)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(io::Error::other(
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
             "the console needs a terminal for input and output: in scripts use `pilothouse status` and the other verbs",
         ));
     }

@@ -38,7 +38,7 @@ fn without_a_terminal_to_draw_on_the_verbs_are_named() {
     for closed in [">&-", ">/dev/null", "<&-", "</dev/null"] {
         let script = format!("$P demo --scenario {SCENARIO} {closed}");
         let mut terminal = Terminal::start_script(&script, SMALL);
-        assert_eq!(terminal.exit_code(), 1, "{closed}");
+        assert_eq!(terminal.exit_code(), 2, "{closed}");
         terminal.wait_for("pilothouse status", SOON);
         terminal.assert_restored();
     }

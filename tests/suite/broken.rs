@@ -54,3 +54,29 @@ fn a_login_command_that_fails_is_no_configuration() {
     let (_, errors, code) = run(&["status", "--kubeconfig", path.to_str().unwrap()], &[], None);
     assert!(code == 15 && errors.contains("AADSTS70043"), "{code}: {errors}");
 }
+
+#[test]
+fn a_command_line_that_cannot_work_here_is_no_fault() {
+    let lines: [&[&str]; 4] =
+        [&["export", "customers", "-o", "json"], &["export", "audit", "-o", "csv"], &["man", "foo"], &["demo"]];
+    for line in lines {
+        let (_, errors, code) = run(line, &[], None);
+        assert_eq!(code, 2, "{line:?}: {errors}");
+    }
+}
+
+#[test]
+fn the_variable_that_names_a_plan_is_no_file_of_manifests() {
+    let (said, errors, code) = run(&["manifests"], &[("PILOTHOUSE_PLAN", "trackx")], None);
+    assert!(code == 0 && said.contains("kind: CustomResourceDefinition"), "{errors}");
+    let (_, errors, code) = run(&["manifests", "--plan", "trackx"], &[("PILOTHOUSE_PLAN", "other")], None);
+    assert!(code == 3 && errors.contains("read the plan in trackx"), "{errors}");
+}
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    let output = program.arg("--help").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -178,10 +178,12 @@ fn the_manual_page_names_every_verb_and_every_action_and_no_other_verb() {
     assert_eq!((errors.as_str(), code), ("", 0));
     let page = page.replace("\\-", "-").replace("\\*(Aq", "'");
     for verb in verbs() {
-        assert!(page.contains(&format!("pilothouse-{verb}(1)")), "{verb} is missing");
+        assert!(page.contains(&format!("\n\\fBpilothouse {verb}\\fR\n")), "{verb} is missing");
         let (verb_page, errors, code) = run(&["man", &verb], &[], None);
         assert_eq!((errors.as_str(), code), ("", 0), "{verb}");
         assert!(verb_page.contains(".SH SYNOPSIS"), "{verb}:\n{verb_page}");
+        assert!(verb_page.contains(".SH \"EXIT STATUS\"") && verb_page.contains("\\fB18\\fR"), "{verb}:\n{verb_page}");
+        assert!(!verb_page.contains("(1)"), "{verb} refers to a page that nobody has installed:\n{verb_page}");
     }
     for action in ACTIONS {
         assert!(page.contains(action.id) && page.contains(action.doc), "{} is missing", action.id);
@@ -190,8 +192,12 @@ fn the_manual_page_names_every_verb_and_every_action_and_no_other_verb() {
         let verb: String = page[at + found.len()..].chars().take_while(char::is_ascii_lowercase).collect();
         assert!(verbs().contains(&verb), "the page names the verb {verb:?}");
     }
+    for part in ["\\fB101\\fR", "\\fBPILOTHOUSE_CONTEXT\\fR\nstands in for --context", "\\fBPILOTHOUSE_LOG\\fR"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    assert!(!page.contains("(1)"), "the page refers to one that nobody has installed");
     let (_, errors, code) = run(&["man", "nxt"], &[], None);
-    assert_eq!((errors.trim(), code), ("there is no verb \"nxt\": did you mean next?", 3));
+    assert!(code == 2 && errors.contains("a similar value exists: 'next'"), "{errors}");
 }
 
 #[test]
@@ -204,6 +210,38 @@ fn five_shells_complete_every_verb() {
         }
     }
     assert_eq!(run(&["completions", "tcsh"], &[], None).2, 2);
+}
+
+/// Returns what the real bash offers after these words, `None` where there is no bash.
+fn offered(words: &[&str]) -> Option<Vec<String>> {
+    const ASK: &str = r#"source <("$P" completions bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _pilothouse pilothouse "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}" 2>/dev/null
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", ASK, "bash"]).args(words).env("P", env!("CARGO_BIN_EXE_pilothouse"));
+    let output = bash.current_dir(root()).output().ok()?;
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn bash_offers_what_a_value_can_be() {
+    for (line, expected, other) in [
+        ("man st", "status", ""),
+        ("theme check d", "dark16", "docs"),
+        ("keymap show e", "emacs", ""),
+        ("demo --scenario ", "bad-canary", "Cargo.toml"),
+        ("--theme ", "auto", "Cargo.toml"),
+        ("status --keymap ", "plain", "Cargo.toml"),
+        ("status --time ", "local", "Cargo.toml"),
+        ("status --context ", "", "Cargo.toml"),
+        ("export customers -o ", "csv", "md"),
+        ("export audit -o ", "md", "csv"),
+    ] {
+        let words: Vec<&str> = ["pilothouse"].into_iter().chain(line.split(' ')).collect();
+        let Some(offered) = offered(&words) else { return };
+        let has = |word: &str| offered.iter().any(|offer| offer == word);
+        assert!(has(expected) && (other.is_empty() || !has(other)), "{line}: {offered:?}");
+    }
 }
 
 #[test]

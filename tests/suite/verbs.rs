@@ -121,10 +121,7 @@ async fn lists_are_printed_in_the_forms_they_have_and_with_signs_instead_of_name
     let value: serde_json::Value = serde_json::from_str(&releases).unwrap();
     assert_eq!((&value["releases"][0]["version"], &value["delivery"]["days"]), (&"4.12.0".into(), &30.into()));
     let refused = shell.export(ListName::Releases, Some(Form::Md), false).await.unwrap_err();
-    assert_eq!(
-        (refused.code, refused.text.as_str()),
-        (Code::Configuration, "this list has no form md: take csv or json")
-    );
+    assert_eq!((refused.code, refused.text.as_str()), (Code::Usage, "this list has no form md: take csv or json"));
 }
 
 #[tokio::test(start_paused = true)]
