@@ -138,6 +138,13 @@ async fn while_a_release_is_under_way_another_start_is_not_judged() {
         (report.code(), report.next.as_str()),
         (Code::Ok, "pilothouse status says where the release under way stands")
     );
+
+    let maps: kube::Api<k8s_openapi::api::core::v1::ConfigMap> =
+        kube::Api::default_namespaced(demo.sim().client(NAMESPACE));
+    maps.delete("trackx-customers", &kube::api::DeleteParams::default()).await.unwrap();
+    let report = self::report(demo.sim().client(NAMESPACE), demo.clock()).await;
+    let gone = "ConfigMap trackx-customers, where the customers are to be listed, does not exist: create it; release trackx-4-12-0 goes on with the customers of its start";
+    assert!(said(&report, State::Warn).contains(&gone), "{}", report.text());
 }
 
 #[tokio::test(start_paused = true)]
