@@ -3,6 +3,7 @@
 use super::chord::Chord;
 use crate::core::{ACTIONS, Action, Danger, Role};
 use crate::model::Finding;
+use crossterm::event::KeyCode;
 
 /// Where a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,17 @@ impl Keymap {
         self.bindings.iter().find(|b| b.action == action).map(Binding::label)
     }
 
+    /// Returns the keymap of a screen on which nobody presses a key: none is named there.
+    pub fn none() -> Self {
+        Self { bindings: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Returns the first key of an action that types no text, as people say it.
+    pub fn label_beside_text(&self, action: Action) -> Option<String> {
+        let is_no_text = |b: &&Binding| b.keys.iter().all(|chord| !matches!(chord.code, KeyCode::Char(_)));
+        self.bindings.iter().filter(|b| b.action == action).find(is_no_text).map(Binding::label)
+    }
+
     /// Returns the digit that runs an action, where one does.
     pub fn digit(&self, action: Action) -> Option<char> {
         let digit = |b: &Binding| match b.keys.as_slice() {
@@ -180,7 +192,7 @@ impl Default for Keymap {
     /// Returns the keymap inside the program.
     fn default() -> Self {
         // A test reads the embedded file, so an empty keymap is never what a person gets.
-        Self::parse(Self::DEFAULT).unwrap_or(Self { bindings: Vec::new(), warnings: Vec::new() })
+        Self::parse(Self::DEFAULT).unwrap_or_else(|_| Self::none())
     }
 }
 

@@ -359,15 +359,20 @@ fn grace(looked: &Looked<'_>) -> Vec<Finding> {
     let longest = looked.longest();
     let Some(active) = looked.active else { return findings };
     let (serving, resting) = (of(active), of(active.other()));
-    for (name, grace) in [serving, resting].into_iter().flatten() {
-        let Some(longest) = longest.filter(|longest| *longest > grace as f64) else { continue };
-        findings.push(Finding::warn(
-            "slot.grace",
-            format!(
-                "pods of Deployment {name} get {grace}s to end (terminationGracePeriodSeconds), and a transaction has been open for {}: a node drain would cut such work, and so would force; raise it together with the next version, a change of the template restarts pods",
-                seconds(longest)
-            ),
-        ));
+    if let Some(longest) = longest {
+        let is_short = |(_, grace): &(&str, u64)| longest > *grace as f64;
+        let short: Vec<_> = [serving, resting].into_iter().flatten().filter(is_short).collect();
+        let who: Vec<String> = short.iter().map(|(name, grace)| format!("Deployment {name} get {grace}s")).collect();
+        if !who.is_empty() {
+            findings.push(Finding::warn(
+                "slot.grace",
+                format!(
+                    "pods of {} to end (terminationGracePeriodSeconds), and a transaction has been open for {}: a node drain would cut such work, and so would force; raise it together with the next version, a change of the template restarts pods",
+                    who.join(", those of "),
+                    seconds(longest)
+                ),
+            ));
+        }
     }
     if let (Some((name, old)), Some((idle, new))) = (serving, resting)
         && new < old

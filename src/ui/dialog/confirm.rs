@@ -1,6 +1,6 @@
 //! The preview of a command and its confirmation.
 
-use super::{Guard, Press, Reply, body_room, draw_window, edit, text_width};
+use super::{Body, Guard, Press, Reply, body_room, draw_moving, draw_window, edit, text_width};
 use crate::core::{Action, Command, Confirm, Fact, Preview, Verdict, View};
 use crate::ui::paint::{Row, role_of};
 use crate::ui::safe::Safe;
@@ -15,6 +15,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Stands for the reason while none has been typed; such a command is only previewed, never run.
 const REASON_FOLLOWS: &str = "(being typed)";
+/// How many rows a page key moves what is shown.
+const PAGE: usize = 5;
 /// The key that accepts gates without an answer for lack of traffic.
 const ACCEPT: char = 'a';
 
@@ -31,6 +33,8 @@ pub(in crate::ui) struct Confirming {
     in_reason: bool,
     /// What is shown: the facts, then one page after the other of everybody who moves.
     page: usize,
+    /// The first row in sight of what is shown.
+    top: usize,
     pub(super) guard: Guard,
 }
 
@@ -44,6 +48,7 @@ impl Confirming {
             reason: Input::default(),
             in_reason: false,
             page: 0,
+            top: 0,
             guard: Guard::default(),
         }
     }
@@ -86,6 +91,14 @@ impl Confirming {
         let action = if types { press.action_beside_text() } else { press.action() };
         if action == Some(Action::Back) {
             return Reply::Close;
+        }
+        if !matches!(press.chord.code, KeyCode::Char(_)) {
+            // To read is possible before the keys count.
+            match action {
+                Some(Action::PageDown) => self.top += PAGE,
+                Some(Action::PageUp) => self.top = self.top.saturating_sub(PAGE),
+                _ => {}
+            }
         }
         if !self.guard.is_armed(press.now_ms) {
             return Reply::Stay;
@@ -151,7 +164,11 @@ impl Confirming {
                 body.extend(refusal_rows(scene, &refusal.text, room));
             }
         }
-        draw_window(scene, buf, area, role, &title, &body, &tail);
+        if !preview.movers.is_empty() {
+            return draw_window(scene, buf, area, role, &title, &body, &tail);
+        }
+        let body = Body { rows: &body, top: &mut self.top, kept: 0..0, moves: [Action::PageUp, Action::PageDown] };
+        draw_moving(scene, buf, area, role, &title, body, &tail);
     }
 
     /// Returns the page that a key leads to; the next frame brings it back to the last one there is.

@@ -1,7 +1,7 @@
 //! The menu of everything that changes the cluster: its keys, and why some of it cannot be done now.
 
-use super::{Press, Reply, draw_window, text_width};
-use crate::core::{ACTIONS, Action, Role as Who};
+use super::{Body, Press, Reply, draw_moving, text_width};
+use crate::core::{ACTIONS, Action, Role as Who, View};
 use crate::ui::chord::Chord;
 use crate::ui::keymap::{Lookup, Place};
 use crate::ui::paint::Row;
@@ -18,6 +18,8 @@ pub(in crate::ui) struct Menu {
     /// The keys typed after the menu's own.
     typed: Vec<Chord>,
     pick: Pick,
+    /// The first row in sight.
+    top: usize,
     /// Says that a key is not in the menu.
     wrong: Option<String>,
 }
@@ -26,17 +28,18 @@ impl Menu {
     /// Takes in a key.
     pub fn press(&mut self, press: &Press) -> Reply {
         self.wrong = None;
-        let ids: Vec<&str> = entries().map(|action| action.spec().id).collect();
+        let entries = entries(press.view);
+        let ids: Vec<&str> = entries.iter().map(|action| action.spec().id).collect();
         match press.action_beside_text() {
             Some(Action::Back) => return Reply::Close,
             Some(action) if self.pick.step(&ids, action, ids.len()) => return Reply::Stay,
             _ => {}
         }
         if press.chord.code == KeyCode::Enter {
-            let chosen = entries().nth(self.pick.index(&ids));
+            let chosen = entries.get(self.pick.index(&ids));
             // Enter opens the preview of what is selected; only a list that was moved in has a selection.
             return match chosen {
-                Some(action) if self.pick.key().is_some() && !press.repeat => Reply::Begin(action),
+                Some(action) if self.pick.key().is_some() && !press.repeat => Reply::Begin(*action),
                 _ => Reply::Stay,
             };
         }
@@ -62,38 +65,21 @@ impl Menu {
     pub fn draw(&mut self, scene: &Scene, buf: &mut Buffer, area: Rect) {
         let ink = &scene.ink;
         let room = text_width(area);
-        let ids: Vec<&str> = entries().map(|action| action.spec().id).collect();
+        let entries = entries(scene.live);
+        let ids: Vec<&str> = entries.iter().map(|action| action.spec().id).collect();
         let at = self.pick.key().map(|_| self.pick.index(&ids));
-        let next = scene.view.advice.action;
         let mut body = Vec::new();
-        for (i, action) in entries().enumerate() {
-            let spec = action.spec();
-            let why = scene.blocked(action);
-            let sign = if at == Some(i) { ink.glyph(Role::Focus) } else { " " };
-            let head = format!(" {sign} {} {} ", ink.left(&scene.key(action), 8), ink.left(spec.title, 15));
-            let width = room.saturating_sub(head.chars().count());
-            let lines = match why.len() {
-                0 if next == Some(action) => ink.wrap(spec.doc, width),
-                0 => vec![ink.fit(spec.doc, width)],
-                _ => why
-                    .iter()
-                    .flat_map(|text| ink.wrap(&format!("{} {text}", ink.glyph(Role::Bad)), width))
-                    .collect::<Vec<_>>(),
-            };
-            for (j, line) in lines.iter().enumerate() {
-                let lead = if j == 0 { head.clone() } else { " ".repeat(head.chars().count()) };
-                let role = match (at == Some(i) && j == 0, why.is_empty()) {
-                    (true, _) => Some(Role::Focus),
-                    (false, false) => Some(Role::Dim),
-                    (false, true) => None,
-                };
-                let lead =
-                    if role.is_none() && next == Some(action) { ink.bold(&lead) } else { ink.maybe(role, &lead) };
-                body.push(Row::from(vec![lead, ink.text(line)]));
+        let mut kept = 0..0;
+        for (i, action) in entries.iter().enumerate() {
+            let is_selected = at == Some(i);
+            let rows = entry(scene, *action, is_selected, room);
+            if is_selected {
+                kept = body.len()..body.len() + rows.len();
             }
+            body.extend(rows);
         }
         let mut tail = vec![Row::default()];
-        if let Some(action) = at.and_then(|at| entries().nth(at)) {
+        if let Some(action) = at.and_then(|at| entries.get(at)) {
             tail.extend(ink.wrap(action.spec().doc, room).iter().map(|line| Row::from(ink.text(&format!(" {line}")))));
         }
         if let Some(wrong) = &self.wrong {
@@ -101,13 +87,61 @@ impl Menu {
                 ink.role(Role::Warn, &format!(" {} {wrong} is not in this menu", ink.glyph(Role::Warn))),
             ));
         }
-        tail.push(Row::from(
-            ink.text(&format!(" Every entry shows first what it would do.   {}  close", scene.key(Action::Back))),
-        ));
-        draw_window(scene, buf, area, Role::Focus, "actions", &body, &tail);
+        let (hold, back) = (scene.key(Action::Hold), scene.key(Action::Back));
+        let foot = format!(" {hold} holds at once; the others show first what they would do.   {back}  close");
+        tail.push(Row::from(ink.text(&foot)));
+        let body = Body { rows: &body, top: &mut self.top, kept, moves: [Action::Up, Action::Down] };
+        draw_moving(scene, buf, area, Role::Focus, "actions", body, &tail);
     }
 }
 
-fn entries() -> impl Iterator<Item = Action> {
-    ACTIONS.iter().filter(|spec| spec.role == Who::Operate && spec.action != Action::Menu).map(|spec| spec.action)
+/// Writes an entry: what it does, or the first reason why not now; all reasons where it is selected.
+fn entry(scene: &Scene, action: Action, is_selected: bool, room: usize) -> Vec<Row> {
+    let ink = &scene.ink;
+    let spec = action.spec();
+    let why = scene.blocked(action);
+    let is_next = scene.live.advice.action == Some(action);
+    let sign = if is_selected { ink.glyph(Role::Focus) } else { " " };
+    let head = format!(" {sign} {} {} ", ink.left(&scene.key(action), 8), ink.left(spec.title, 15));
+    let width = room.saturating_sub(head.chars().count());
+    let lines = match why.as_slice() {
+        [] if is_next => ink.wrap(spec.doc, width),
+        [] => vec![ink.fit(spec.doc, width)],
+        [first, others @ ..] => {
+            let more = if others.is_empty() { String::new() } else { format!(" (+{})", others.len()) };
+            let first = format!("{} {first}", ink.glyph(Role::Bad));
+            vec![format!("{}{more}", ink.fit(&first, width.saturating_sub(more.len())))]
+        }
+    };
+    let lead_role = match (is_selected, why.is_empty()) {
+        (true, _) => Some(Role::Focus),
+        (false, false) => Some(Role::Dim),
+        (false, true) => None,
+    };
+    let row = |(i, line): (usize, &String)| {
+        let lead = match (i, lead_role) {
+            (0, None) if is_next => ink.bold(&head),
+            (0, role) => ink.maybe(role, &head),
+            (_, _) => ink.text(&" ".repeat(head.chars().count())),
+        };
+        Row::from(vec![lead, ink.text(line)])
+    };
+    let mut rows: Vec<Row> = lines.iter().enumerate().map(row).collect();
+    if is_selected && !why.is_empty() {
+        // Below it, over the whole width: of what is looked at everything can be read.
+        rows.truncate(1);
+        rows[0] = Row::from(vec![ink.role(Role::Focus, &head), ink.text("not now:")]);
+        let all =
+            why.iter().flat_map(|text| ink.wrap(&format!("{} {text}", ink.glyph(Role::Bad)), room.saturating_sub(4)));
+        rows.extend(all.map(|line| Row::from(ink.text(&format!("    {line}")))));
+    }
+    rows
+}
+
+/// Returns everything that changes the cluster: first what can be done now.
+fn entries(view: &View) -> Vec<Action> {
+    let operating = ACTIONS.iter().filter(|spec| spec.role == Who::Operate && spec.action != Action::Menu);
+    let is_refused = |action: &Action| view.blocked.iter().any(|(a, why)| a == action && !why.is_empty());
+    let (refused, possible): (Vec<Action>, Vec<Action>) = operating.map(|spec| spec.action).partition(is_refused);
+    possible.into_iter().chain(refused).collect()
 }

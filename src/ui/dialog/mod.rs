@@ -22,6 +22,7 @@ use super::theme::Role;
 use crate::core::{Action, Command, Preview, View};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::ops::Range;
 
 /// How long keys are dropped after a dialog's first frame has reached the terminal: what was typed before it was seen.
 pub(super) const GUARD_MS: u64 = 400;
@@ -169,10 +170,27 @@ impl Guard {
     }
 }
 
-/// Draws a dialog: the body may be cut, the tail with its prompts is always in sight.
-fn draw_window(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &str, body: &[Row], tail: &[Row]) {
+/// The rows of a dialog above its prompts, of which there may be more than have room.
+struct Body<'a> {
+    rows: &'a [Row],
+    /// The first row in sight, as the last picture left it.
+    top: &'a mut usize,
+    /// What has to be in sight: the selected rows; empty where nothing is selected.
+    kept: Range<usize>,
+    /// What the keys do that show the rest, up and down.
+    moves: [Action; 2],
+}
+
+/// Draws a dialog whose body cannot be moved: it may be cut, the tail with its prompts is always in sight.
+fn draw_window(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &str, rows: &[Row], tail: &[Row]) {
+    let body = Body { rows, top: &mut 0, kept: 0..0, moves: [Action::Back; 2] };
+    draw_moving(scene, buf, area, role, title, body, tail);
+}
+
+/// Draws a dialog whose body follows what is selected in it, or the keys; the tail is always in sight.
+fn draw_moving(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &str, body: Body, tail: &[Row]) {
     let width = width(area);
-    let wanted = body.len() + tail.len() + 2;
+    let wanted = body.rows.len() + tail.len() + 2;
     let room = room(area);
     let height = wanted.min(room) as u16;
     // Below the two top lines where there is room: which cluster it is stays in sight.
@@ -182,18 +200,7 @@ fn draw_window(scene: &Scene, buf: &mut Buffer, area: Rect, role: Role, title: &
     let inner = scene.ink.window(buf, window, role, vec![scene.ink.bold(title)], note);
     let tail_rows = tail.len().min(usize::from(inner.height));
     let body_rows = usize::from(inner.height) - tail_rows;
-    for (y, row) in body.iter().take(body_rows).enumerate() {
-        put(buf, inner, y as u16, row);
-    }
-    if body.len() > body_rows && body_rows > 0 {
-        let text = format!("   {} {} more rows", scene.ink.dots(), body.len() - body_rows + 1);
-        put(
-            buf,
-            inner,
-            body_rows as u16 - 1,
-            &Row::from(scene.ink.role(Role::Warn, &scene.ink.left(&text, usize::from(inner.width)))),
-        );
-    }
+    draw_body(scene, buf, Rect { height: body_rows as u16, ..inner }, body);
     // On the smallest screens the first rows of the tail, the prompts, count most.
     for (y, row) in tail.iter().take(tail_rows).enumerate() {
         put(buf, inner, (body_rows + y) as u16, row);
@@ -208,6 +215,38 @@ fn room(area: Rect) -> usize {
 /// Returns the rows there are for a body above a tail of so many rows.
 fn body_room(area: Rect, tail: usize) -> usize {
     room(area).saturating_sub(2 + tail)
+}
+
+/// Draws the rows of a body that have room; where that is not all of them, the last one says how many there are and how
+/// one comes to them.
+fn draw_body(scene: &Scene, buf: &mut Buffer, area: Rect, body: Body) {
+    let Body { rows, top, kept, moves } = body;
+    let room = usize::from(area.height);
+    let in_sight = if rows.len() > room { room.saturating_sub(1) } else { rows.len() };
+    if kept.end > *top + in_sight {
+        *top = kept.end - in_sight;
+    }
+    if !kept.is_empty() {
+        *top = (*top).min(kept.start);
+    }
+    *top = (*top).min(rows.len() - in_sight);
+    for (y, row) in rows.iter().skip(*top).take(in_sight).enumerate() {
+        put(buf, area, y as u16, row);
+    }
+    let hidden = [*top, rows.len() - *top - in_sight];
+    if hidden == [0, 0] || room == 0 {
+        return;
+    }
+    let parts = hidden.iter().zip(["above", "below"]).zip(moves).filter(|((count, _), _)| **count > 0);
+    let parts: Vec<String> = parts
+        .map(|((count, place), action)| {
+            let key = if action == Action::Back { None } else { scene.keymap.label_beside_text(action) };
+            format!("{count} {place}{}", key.map(|key| format!(" ({key})")).unwrap_or_default())
+        })
+        .collect();
+    let text = format!("   {} more rows: {}", scene.ink.dots(), parts.join(", "));
+    let text = scene.ink.left(&text, usize::from(area.width));
+    put(buf, area, room as u16 - 1, &Row::from(scene.ink.role(Role::Warn, &text)));
 }
 
 /// Returns the width of dialogs in an area.

@@ -1,6 +1,6 @@
 //! Which release to start: one that is proposed, or a version that is typed.
 
-use super::{Guard, Press, Reply, draw_window, edit, text_width};
+use super::{Body, Guard, Press, Reply, draw_moving, edit, text_width};
 use crate::core::{Action, Command};
 use crate::model::Version;
 use crate::ui::paint::Row;
@@ -18,6 +18,8 @@ use tui_input::Input;
 pub(in crate::ui) struct Starting {
     version: Input,
     pick: Pick,
+    /// The first row in sight.
+    top: usize,
     pub(super) guard: Guard,
 }
 
@@ -65,6 +67,7 @@ impl Starting {
             body.push(Row::from(ink.role(Role::Dim, "  no release is proposed; type a version")));
         }
         let top = self.pick.window(at, names.len(), ROWS);
+        let kept = body.len() + at - top..body.len() + at - top + usize::from(!names.is_empty());
         for (i, release) in proposed.iter().enumerate().skip(top).take(ROWS) {
             let chosen = i == at && self.version.value().is_empty();
             let sign = if chosen { ink.glyph(Role::Focus) } else { " " };
@@ -97,7 +100,8 @@ impl Starting {
             tail.push(Row::from(ink.role(Role::Dim, &format!(" {}", text::NOT_ARMED))));
         }
         tail.push(Row::from(ink.text(&format!(" {}", text::escape(&scene.key(Action::Back), "cancel")))));
-        draw_window(scene, buf, area, Role::Focus, "start a release", &body, &tail);
+        let body = Body { rows: &body, top: &mut self.top, kept, moves: [Action::Up, Action::Down] };
+        draw_moving(scene, buf, area, Role::Focus, "start a release", body, &tail);
     }
 
     fn choose(&self, names: &[&str]) -> Reply {

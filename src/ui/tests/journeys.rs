@@ -447,9 +447,12 @@ fn the_menu_shows_every_operating_action_with_its_reasons() {
     for spec in ACTIONS.iter().filter(|spec| spec.role == Role::Operate && spec.action != Action::Menu) {
         assert!(screen.contains(spec.title), "{}\n{screen}", spec.title);
     }
-    assert!(screen.contains("held by gate errors") && screen.contains("gate errors fails"), "{screen}");
+    assert!(screen.contains("held by gate errors since 03:06:32: ") && screen.contains("(+1)"), "{screen}");
     assert_eq!(desk.press("enter"), []);
-    desk.press("down down enter");
+    // What cannot be done now stands last, and says all its reasons once it is selected.
+    desk.press("end");
+    assert!(desk.draw().contains("gate errors fails"));
+    desk.press("enter");
     assert_eq!(desk.ui.wanted_preview(), Some(NEXT));
 }
 

@@ -2,6 +2,7 @@
 
 mod choose;
 mod closeups;
+mod dialogs;
 mod hostile;
 mod journeys;
 mod movers;

@@ -231,6 +231,13 @@ fn the_time_pods_get_to_end_is_compared_with_the_longest_open_transaction() {
             "warning: pods of Deployment shop-a get 30s to end (terminationGracePeriodSeconds), and a transaction has been open for 1m35s: a node drain would cut such work, and so would force; raise it together with the next version, a change of the template restarts pods [slot.grace]"
         ]
     );
+    // One finding for both slots: the same sentence twice would push the rest out of a dialog.
+    assert_eq!(
+        said("slot.grace", |bed| deployment(bed, "shop-b", path, json!(60)), long),
+        [
+            "warning: pods of Deployment shop-a get 30s, those of Deployment shop-b get 60s to end (terminationGracePeriodSeconds), and a transaction has been open for 1m35s: a node drain would cut such work, and so would force; raise it together with the next version, a change of the template restarts pods [slot.grace]"
+        ]
+    );
     assert_eq!(
         cluster("slot.grace-differs", |bed| deployment(bed, "shop-a", path, json!(60))),
         [
