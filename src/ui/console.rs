@@ -399,7 +399,12 @@ impl Ui {
             self.say(now_ms, text::WATCH_ONLY);
             return Vec::new();
         }
-        self.say(now_ms, "hold is ordered");
+        if !view.plans.is_empty() {
+            self.say(now_ms, &format!("{}: nothing can be held yet", text::CHOOSE));
+            return Vec::new();
+        }
+        // What becomes of it stands in the order's own row.
+        self.said = None;
         vec![Ask::Run { command: Command::Hold { reason: text::BY_KEY.to_owned() }, mark: None }]
     }
 

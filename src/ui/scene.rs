@@ -5,6 +5,7 @@ use super::console::Look;
 use super::keymap::Keymap;
 use super::paint::{Ink, Piece};
 use super::search::Needle;
+use super::text;
 use super::theme::Role;
 use super::told::Told;
 use crate::core::{Action, Mode, Verdict, View};
@@ -46,6 +47,12 @@ impl Scene<'_> {
         self.keymap.label(action).unwrap_or_default()
     }
 
+    /// Returns what stands behind a title: the key of an action and what it shows; empty where no key does.
+    pub fn hint(&self, action: Action, shows: &str) -> String {
+        let key = self.key(action);
+        if key.is_empty() { String::new() } else { format!(" ({key}: {shows})") }
+    }
+
     /// Tells whether a row has what is looked for.
     pub fn finds(&self, row: &str) -> bool {
         self.needle.is_some_and(|needle| needle.is_in(row))
@@ -53,8 +60,17 @@ impl Scene<'_> {
 
     /// Returns the reasons why an action cannot be done now.
     pub fn blocked(&self, action: Action) -> Vec<&str> {
+        if !self.live.plans.is_empty() && action.spec().role == crate::core::Role::Operate && action != Action::Menu {
+            // The core speaks to the command line, too, where a plan is named and not chosen.
+            return vec![text::CHOOSE];
+        }
         let found = self.live.blocked.iter().filter(|(a, _)| *a == action);
         found.flat_map(|(_, why)| why.iter().map(|refusal| refusal.text.as_str())).collect()
+    }
+
+    /// Tells whether there is an old and a new version: while no release is under way there is one that serves.
+    pub fn has_two_versions(&self) -> bool {
+        !self.view.header.new_version.is_empty()
     }
 
     /// Returns the version of a side.

@@ -62,6 +62,9 @@ pub const WATCH_ONLY: &str = "watch mode: this screen cannot change anything";
 /// What is said when somebody pastes.
 pub const NO_PASTE: &str = "paste is ignored: commands are typed";
 
+/// What is to be done before anything else while there are several plans.
+pub const CHOOSE: &str = "choose a plan first";
+
 /// Writes the advice of an action that has a key.
 pub fn advised(key: &str, text: &str) -> String {
     format!("{key}: {text}")

@@ -5,7 +5,7 @@ use super::{console, views};
 use crate::core::{Header, PlanRow, View};
 use crate::ui::Ask;
 
-fn several() -> View {
+pub(super) fn several() -> View {
     let plan = |name: &str, release: &str| PlanRow {
         name: name.to_owned(),
         environment: "PROD".to_owned(),
@@ -60,4 +60,12 @@ fn no_plan_is_chosen_that_nobody_sees() {
         desk.draw();
         assert_eq!(desk.press("enter"), [Ask::Plan("billing".to_owned())]);
     }
+}
+
+#[test]
+fn nothing_is_held_before_a_plan_is_chosen_and_that_is_said() {
+    let mut desk = Desk::new(several());
+    assert_eq!(desk.press("H"), []);
+    let shown = desk.draw();
+    assert!(shown.contains("choose a plan first: nothing can be held yet"), "{shown}");
 }

@@ -69,3 +69,10 @@ fn what_speaks_against_an_act_can_be_read_to_its_end() {
     desk.press("pageup");
     assert!(!desk.draw().contains("reason number 30."));
 }
+
+#[test]
+fn a_hold_says_nothing_before_the_row_of_the_order_does() {
+    let mut desk = Desk::new(views::baking());
+    assert_eq!(desk.press("H").len(), 1);
+    assert!(!desk.draw().contains("ordered"));
+}
