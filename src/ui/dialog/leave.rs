@@ -1,8 +1,10 @@
 //! Leaving while this console drives, or while an order of it is under way.
 
 use super::{Guard, Press, Reply, draw_window, text_width};
-use crate::core::{Action, LEAVE, Mode, View};
+use crate::core::{Action, LEAVE, Mode, RunningState, View};
+use crate::ui::num;
 use crate::ui::paint::Row;
+use crate::ui::panel::header;
 use crate::ui::scene::Scene;
 use crate::ui::text;
 use crate::ui::theme::Role;
@@ -54,6 +56,14 @@ impl Leaving {
             "It goes on from there in any console; hold and rollback work from the command line too.".to_owned(),
         ];
         let mut body = Vec::new();
+        if let Some(lost) = unwritten(scene) {
+            let lines = scene.ink.wrap(&lost, room.saturating_sub(2));
+            body.extend(lines.iter().enumerate().map(|(i, line)| {
+                let sign = if i == 0 { scene.ink.glyph(Role::Bad) } else { " " };
+                Row::from(scene.ink.role(Role::Bad, &format!(" {sign} {line}")))
+            }));
+            body.push(Row::default());
+        }
         for (i, sentence) in says.iter().enumerate() {
             for line in scene.ink.wrap(sentence, room) {
                 let line = format!(" {line}");
@@ -88,4 +98,22 @@ fn why(view: &View) -> String {
         Some(order) => format!("Your order \"{}\" is still under way: {}.", order.action.spec().title, order.text),
         None => format!("{} is in {phase}.", if header.release.is_empty() { "The release" } else { &header.release }),
     }
+}
+
+/// Says that a hold or a way back was ordered and has not been seen in the cluster: it would be lost without a word.
+fn unwritten(scene: &Scene) -> Option<String> {
+    let header = &scene.live.header;
+    let order = scene.live.running.as_ref().filter(|order| order.outcome == RunningState::Running)?;
+    let is_written = match order.action {
+        Action::Hold => header.state == "HOLD",
+        Action::Rollback => header::goes_back(&header.phase),
+        _ => return None,
+    };
+    let ago = scene.live.now.map(|now| now.as_second().saturating_sub(order.since.as_second()).max(0) as u64);
+    let ago = ago.map_or(num::UNKNOWN.to_owned(), num::age);
+    let what = order.action.spec().title;
+    let text = format!(
+        "{what} was ordered {ago} ago and, as far as is known, is not written yet: it will not be when you leave."
+    );
+    (!is_written).then_some(text)
 }

@@ -4,6 +4,7 @@ use crate::core::{Action, FreshRow, Header, Mode, Tone};
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row, put, put_both, tint};
 use crate::ui::scene::Scene;
+use crate::ui::text;
 use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -73,7 +74,11 @@ pub(in crate::ui) fn state(scene: &Scene, width: usize) -> Vec<Piece> {
     let phase = &header.phase;
     let beside = if phase.is_empty() || phase == word { String::new() } else { format!(" ({phase})") };
     let badge = format!(" {word} ");
-    let why = if header.why.is_empty() { beside } else { format!("{beside} {}", header.why) };
+    let why = match header.why.as_str() {
+        _ if !scene.live.plans.is_empty() => format!(" {}", text::CHOOSE),
+        "" => beside,
+        why => format!("{beside} {why}"),
+    };
     let room = width.saturating_sub(scene.ink.clean(&badge).width());
     let mut pieces = vec![scene.ink.role(state_role(scene, word), &scene.ink.fit(&badge, width))];
     if room > 1 && !why.is_empty() {
@@ -90,12 +95,17 @@ pub(in crate::ui) fn state_role(scene: &Scene, word: &str) -> Role {
         _ => {}
     }
     match word {
-        "HOLD" | "BLOCKED" | Header::NO_CLUSTER | "NO PLAN" => Role::Danger,
-        "ROLLING BACK" | "VERIFYING BACK" | "DRAINING NEW" | "RETIRING NEW" => Role::Warn,
+        "HOLD" | "BLOCKED" | "STALE" | Header::NO_CLUSTER | "NO PLAN" => Role::Danger,
+        word if goes_back(word) => Role::Warn,
         "DONE" | "ROLLED BACK" | "PROMOTED" | "READY" => Role::Ok,
         "IDLE" | "PROPOSED" | Header::CONNECTING => Role::Focus,
         _ => Role::New,
     }
+}
+
+/// Tells whether a state word is of a way back.
+pub(in crate::ui) fn goes_back(word: &str) -> bool {
+    matches!(word, "ROLLING BACK" | "VERIFYING BACK" | "DRAINING NEW" | "RETIRING NEW")
 }
 
 /// Returns the version that serves, and the one that comes.
@@ -147,6 +157,18 @@ pub(in crate::ui) fn ages(scene: &Scene, few: bool) -> Vec<Piece> {
         pieces.push(scene.ink.maybe(stale.then_some(Role::Bad), &text));
     }
     pieces
+}
+
+/// Returns the banner of a stale picture as one row of a card, where there is little room only its first words; `None`
+/// while it is fresh.
+pub(in crate::ui) fn stale_row(scene: &Scene, width: usize) -> Option<Row> {
+    let why = &scene.live.header.stale;
+    let text = match (why.is_empty(), width < 40) {
+        (true, _) => return None,
+        (false, true) => scene.ink.left(&format!(" STALE: {}", why.join("; ")), width),
+        (false, false) => banner(scene, width, false).0,
+    };
+    Some(Row::from(scene.ink.role(Role::Danger, &text)))
 }
 
 fn first(scene: &Scene, buf: &mut Buffer, area: Rect) {

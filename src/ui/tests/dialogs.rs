@@ -2,7 +2,7 @@
 
 use super::journeys::{Desk, SIZE};
 use super::{console, views};
-use crate::core::{ACTIONS, Action, Role, View};
+use crate::core::{ACTIONS, Action, Role, RunningRow, RunningState, View};
 use crate::model::Refusal;
 
 /// A picture in which only these actions are possible; of the others there is much to say.
@@ -75,4 +75,28 @@ fn a_hold_says_nothing_before_the_row_of_the_order_does() {
     let mut desk = Desk::new(views::baking());
     assert_eq!(desk.press("H").len(), 1);
     assert!(!desk.draw().contains("ordered"));
+}
+
+#[test]
+fn leaving_says_that_a_way_back_or_a_hold_is_not_written_yet() {
+    for (action, written) in [(Action::Rollback, "ROLLING BACK"), (Action::Hold, "HOLD")] {
+        let mut desk = Desk::new(views::baking());
+        desk.view.running = Some(RunningRow {
+            number: 9,
+            action,
+            since: views::at("03:07:00"),
+            outcome: RunningState::Running,
+            text: String::new(),
+        });
+        desk.press("q");
+        let screen = desk.draw();
+        let title = action.spec().title;
+        assert!(screen.contains(&format!("{title} was ordered 12s ago and, as far as is known, is not")), "{screen}");
+        desk.view.header.phase = written.to_owned();
+        desk.view.header.state = written.to_owned();
+        assert!(!desk.draw().contains("was ordered"));
+    }
+    let mut desk = Desk::new(views::baking());
+    desk.press("q");
+    assert!(!desk.draw().contains("was ordered"));
 }
