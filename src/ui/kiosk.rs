@@ -2,6 +2,7 @@
 
 use super::big;
 use super::chart::Unit;
+use super::keymap::Keymap;
 use super::no_data;
 use super::num;
 use super::paint::{Piece, Row, put, put_both};
@@ -37,6 +38,9 @@ impl Kiosk {
 
 /// Draws the screen.
 pub(super) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, kiosk: Kiosk, turns: u64, worst: &Worst) {
+    // A wall has no keyboard: no panel names a key.
+    let no_keys = Keymap::none();
+    let scene = &Scene { keymap: &no_keys, ..*scene };
     let area = shifted(scene, area);
     if no_data::is_stale(scene) {
         return no_data::draw(scene, buf, area);
@@ -70,22 +74,30 @@ fn shifted(scene: &Scene, area: Rect) -> Rect {
     Rect { x: area.x + right, y: area.y + down, width: area.width - 1, height: area.height - 1 }
 }
 
+/// Writes the first row of every page: the state word before the place, so that it is never what has no room.
 fn title(scene: &Scene, buf: &mut Buffer, area: Rect, page: u64, next: Option<u64>) {
     let ink = &scene.ink;
     let header = &scene.live.header;
     let driver = match &header.driver {
-        Some((name, _)) => format!("  driver {name}"),
-        None => String::new(),
+        Some((name, _)) if area.width >= 100 => format!("  driver {name}"),
+        _ => String::new(),
     };
     let turn = next.map(|seconds| format!(" next {seconds}s")).unwrap_or_default();
     let clock = ink.bold(&scene.clock.time(scene.live.now));
     let pages = ink.role(Role::Dim, &format!("  kiosk {}/{PAGES}{turn} ", page + 1));
     let driver = if area.width >= 100 { driver } else { String::new() };
     let right = Row::from(vec![ink.text(&driver), ink.text("  "), clock, pages]);
-    let (environment, versions) = (header::environment(scene), header::versions(scene));
-    let used = environment.width() + versions.iter().map(Piece::width).sum::<usize>() + right.width() + 3;
+    let state = header.state.as_str();
+    let mut left = vec![
+        header::environment(scene),
+        ink.role(header::state_role(scene, state), &format!(" {state} ")),
+        ink.text(" "),
+    ];
+    let versions = header::versions(scene);
+    let used = left.iter().chain(&versions).map(Piece::width).sum::<usize>() + right.width() + 3;
     let place = header::place(scene, usize::from(area.width).saturating_sub(used));
-    let mut left = vec![environment, ink.bold(&format!(" {place}  "))];
+    left.push(ink.bold(&place));
+    left.push(ink.text(if place.is_empty() { "" } else { "  " }));
     left.extend(versions);
     put_both(buf, area, 0, &Row::from(left), &right);
 }
@@ -138,9 +150,10 @@ struct Card {
 
 fn cards(scene: &Scene) -> [Card; 4] {
     let (header, exposed, left) = (&scene.live.header, &scene.view.exposed, &scene.view.drain);
-    let state = header.state.clone();
+    let state = header.state.as_str();
     let (wave, waves) = header.wave;
-    let step = if waves > 0 { format!("step {wave}/{waves} {}", header.ring) } else { String::new() };
+    let step = if waves > 0 { format!("step {wave}/{waves} {}   ", header.ring) } else { String::new() };
+    let since = header.in_phase.map(|seconds| format!("for {}", num::timer(Some(seconds)))).unwrap_or_default();
     let share = exposed.customers.zip(exposed.of.filter(|of| *of > 0)).map(|(new, of)| new as f64 / of as f64);
     let errors = &scene.view.errors;
     let limit = errors.limit.map(|limit| format!("   limit {}", num::percent(Some(limit), num::UNKNOWN)));
@@ -154,9 +167,9 @@ fn cards(scene: &Scene) -> [Card; 4] {
     [
         Card {
             title: "state".to_owned(),
-            role: header::state_role(scene, &state),
-            large: state,
-            below: vec![header.why.clone(), format!("{step}   for {}", num::timer(header.in_phase))],
+            role: header::state_role(scene, state),
+            large: state.to_owned(),
+            below: vec![header.why.clone(), format!("{step}{since}")],
         },
         Card {
             title: format!("customers on {new}"),

@@ -41,9 +41,8 @@ impl Worst {
 
     /// Draws the panel.
     pub fn draw(&self, scene: &Scene, buf: &mut Buffer, area: Rect) {
-        let key = scene.key(crate::core::Action::Customers);
         let action = crate::core::Action::Customers;
-        let title = vec![scene.mark(action), scene.ink.text(&format!("worst customers ({key}: all)"))];
+        let title = vec![scene.mark(action), scene.ink.text(&format!("worst customers{}", scene.hint(action, "all")))];
         let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, "by errors, then open work")]);
         let columns = Columns::of(inner.width, false);
         put(buf, inner, 0, &heading(scene, &columns));

@@ -57,8 +57,8 @@ pub(in crate::ui) fn entries(view: &View) -> Vec<Entry<'_>> {
 
 /// Draws the panel of the main screen.
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect) {
-    let key = scene.key(crate::core::Action::Events);
-    let title = vec![scene.mark(crate::core::Action::Events), scene.ink.text(&format!("last events ({key}: all)"))];
+    let action = crate::core::Action::Events;
+    let title = vec![scene.mark(action), scene.ink.text(&format!("last events{}", scene.hint(action, "all")))];
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, scene.clock.zone())]);
     rows(scene, buf, inner);
 }

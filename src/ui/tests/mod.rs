@@ -13,6 +13,7 @@ mod slow_lines;
 mod snapshots;
 mod spoil;
 pub(super) mod views;
+mod walls;
 
 use super::{Keymap, Look, Origin, Theme, Ui};
 use crate::core::View;
