@@ -40,9 +40,14 @@ pub(in crate::ui) fn is_first_run(scene: &Scene) -> bool {
 pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Said<'_>, is_list: bool) {
     let scene = &Scene { view: scene.live, ..*scene };
     let width = usize::from(area.width);
+    let stale = header::stale_row(scene, width);
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        put(buf, area, 0, &Row::from(header::state(scene, width)));
-        return put(buf, area, 1, &Row::from(scene.ink.text("too small: 60x16 or more")));
+        let too_small = Row::from(scene.ink.text("too small: 60x16 or more"));
+        let rows = [Some(Row::from(header::state(scene, width))), stale, Some(too_small)];
+        for (y, row) in rows.iter().flatten().enumerate() {
+            put(buf, area, y as u16, row);
+        }
+        return;
     }
     let view = scene.view;
     let mut first = vec![header::environment(scene), scene.ink.text(" ")];
@@ -59,7 +64,9 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
     let step = if waves > 0 { format!(" step {wave}/{waves} {}  ", view.header.ring) } else { " ".to_owned() };
     let mut fourth = vec![scene.ink.text(&step)];
     fourth.extend(header::ages(scene, true));
-    let mut rows = vec![Row::from(first), Row::from(third), Row::from(second), Row::from(fourth)];
+    let mut rows = vec![Row::from(first), Row::from(third)];
+    rows.extend(stale);
+    rows.extend([Row::from(second), Row::from(fourth)]);
     rows.push(Row::from(scene.ink.bold(&format!(" {}", rings::exposed(scene)))));
     let advice_rows = if area.height < 12 { 1 } else { 2 };
     // The plans are not listed here, and nothing is chosen unseen.
@@ -80,6 +87,8 @@ pub(in crate::ui) fn draw(scene: &Scene, buf: &mut Buffer, area: Rect, said: Sai
     let order = if said.order { order::rows(scene, area.width, area.height / 6) } else { Vec::new() };
     let room = usize::from(area.height).saturating_sub(rows.len() + advice.len() + 2 + usize::from(is_list));
     rows.extend(order.into_iter().take(room));
+    // Of an old picture its numbers are what has no room.
+    rows.truncate(usize::from(area.height).saturating_sub(advice.len() + 2 + usize::from(is_list)));
     for (y, row) in rows.iter().enumerate() {
         put(buf, area, y as u16, row);
     }

@@ -1,7 +1,7 @@
 //! Screens without room, and screens without a keyboard: what must never be missing there.
 
 use super::journeys::Desk;
-use super::{frame, look, rows, views};
+use super::{console, frame, look, rows, views};
 use crate::core::{Mode, View};
 use crate::ui::theme::Role;
 use crate::ui::{Kiosk, Look, Theme, Ui};
@@ -38,4 +38,25 @@ fn every_page_of_a_wall_screen_shows_the_state_in_its_colour_and_no_key() {
 fn a_wall_screen_counts_no_time_where_there_is_none() {
     let screen = wall(views::idle(), (160, 45)).draw();
     assert!(screen.contains("IDLE") && !screen.contains("for ?"), "{screen}");
+}
+
+#[test]
+fn however_small_the_terminal_is_it_says_the_state_and_that_the_picture_is_old() {
+    for size in [(59, 15), (56, 10), (40, 8), (39, 7), (20, 5), (18, 3)] {
+        let mut desk = Desk::of(console(false), views::held(), size);
+        for keys in ["m", "c"] {
+            desk.press(keys);
+            let screen = desk.draw();
+            assert!(screen.contains("HOLD") && !screen.contains("STALE"), "{size:?} {keys}:\n{screen}");
+        }
+        desk.view.header.stale = vec!["kube has not been heard of for 47 s".to_owned()];
+        for keys in ["m", "c"] {
+            desk.press(keys);
+            let screen = desk.draw();
+            assert!(screen.contains("HOLD") && screen.contains("STALE"), "{size:?} {keys}:\n{screen}");
+        }
+    }
+    let mut desk = Desk::of(console(false), views::held(), (59, 15));
+    desk.view.header.stale = vec!["kube silent".to_owned()];
+    assert!(desk.draw().contains("STALE: kube silent. No forward acts; H and R still work."));
 }
