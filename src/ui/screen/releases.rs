@@ -95,15 +95,19 @@ type Lines = Vec<(String, Option<Role>)>;
 fn frequency(scene: &Scene, delivery: &Delivery, width: u16) -> Lines {
     let done = delivery.ended - delivery.rolled_back;
     let days = f64::from(delivery.days.max(1));
-    let before = match (delivery.ended_before, delivery.rolled_back_before) {
-        (Some(ended), Some(back)) => format!("   {:.1} before", ended.saturating_sub(back) as f64 / days),
-        _ => String::new(),
-    };
+    let before = delivery.ended_before.zip(delivery.rolled_back_before);
+    let before = before.map(|(ended, back)| ended.saturating_sub(back));
+    // So few that a rate would round to none are said as they are.
+    let is_rate = [Some(done), before].into_iter().flatten().all(|n| n == 0 || n as f64 / days >= 0.05) && done > 0;
+    let said = |n: usize| if is_rate { format!("{:.1}", n as f64 / days) } else { n.to_string() };
+    let before = before.map(|n| format!("   {} before", said(n))).unwrap_or_default();
+    let now =
+        if is_rate { format!("{} a day   {done} done", said(done)) } else { format!("{done} done in {days} days") };
     let values: Vec<Option<f64>> = delivery.daily.iter().map(|n| Some(f64::from(*n))).collect();
     let bars = crate::ui::chart::spark(&scene.ink, &values, usize::from(width).saturating_sub(4));
     let since = delivery.since.map(|since| format!("record since {}", since.strftime("%Y-%m-%d"))).unwrap_or_default();
     vec![
-        (format!("{:.1} a day   {done} done{before}", done as f64 / days), None),
+        (format!("{now}{before}"), None),
         (bars, Some(Role::New)),
         (format!("counted at the end; {since}"), Some(Role::Dim)),
     ]
@@ -173,7 +177,7 @@ fn heading(scene: &Scene, width: u16) -> Row {
         "  {} {} {} {} {} {} {} {}",
         ink.left("release", w.name),
         ink.left("version", w.version),
-        ink.left("state", 14),
+        ink.left("state", w.state),
         ink.left(if w.started < 7 { "day" } else { "started" }, w.started),
         ink.right("took", 7),
         ink.right("moved", 8),
@@ -205,16 +209,16 @@ fn line(scene: &Scene, row: &PastRow, width: u16) -> Row {
     // Where there is little room: the month and the day.
     let started = if w.started < day.len() { day.get(5..10).unwrap_or(num::NOTHING) } else { &day };
     let mark = if row.is_active { ink.glyph(Role::Focus) } else { " " };
-    let (cut, is_cut) = match row.forced_on {
-        Some(forced) => (format!("{}", row.cut + forced as u32), row.cut > 0 || forced > 0),
-        // Whom a forced drain has cut is not known.
-        None => (format!("{}+{}", row.cut, num::UNKNOWN), true),
-    };
+    // How much was cut and of how many customers are two things: the count is of the first. Whom a forced drain has cut may
+    // not be known.
+    let was_forced = row.forced_on != Some(0);
+    let state = if was_forced { format!("{}, forced", row.state) } else { row.state.clone() };
+    let cut = if row.forced_on.is_none() { format!("{}+{}", row.cut, num::UNKNOWN) } else { row.cut.to_string() };
     let pieces: Vec<Piece> = vec![
         ink.text(&format!("{mark} {} {} ", ink.left(&row.name, w.name), ink.left(&row.version, w.version))),
-        ink.role(role, &ink.left(&row.state, 14)),
+        ink.role(role, &ink.left(&state, w.state)),
         ink.text(&format!(" {} {} {} ", ink.left(started, w.started), ink.right(&took, 7), ink.right(&moved, 8))),
-        ink.maybe(is_cut.then_some(Role::Bad), &ink.right(&cut, 4)),
+        ink.maybe((row.cut > 0 || was_forced).then_some(Role::Bad), &ink.right(&cut, 4)),
         ink.text(&format!(" {}", ink.left(&row.by, w.by))),
     ];
     Row::from(pieces)
@@ -223,6 +227,7 @@ fn line(scene: &Scene, row: &PastRow, width: u16) -> Row {
 struct Widths {
     name: usize,
     version: usize,
+    state: usize,
     started: usize,
     by: usize,
 }
@@ -230,10 +235,11 @@ struct Widths {
 impl Widths {
     fn of(width: u16) -> Self {
         let spare = usize::from(width).saturating_sub(2 + 15 + 8 + 9 + 5 + 4);
-        let started = if spare >= 46 { 16 } else { 5 };
+        let (state, started) = if spare >= 46 { (19, 16) } else { (14, 5) };
+        let spare = spare.saturating_sub(state - 14);
         let rest = spare.saturating_sub(started);
         let name = (rest / 2).clamp(6, 32);
         let version = (rest / 4).clamp(4, 16);
-        Self { name, version, started, by: rest.saturating_sub(name + version).clamp(2, 30) }
+        Self { name, version, state, started, by: rest.saturating_sub(name + version).clamp(2, 30) }
     }
 }

@@ -14,6 +14,7 @@ mod snapshots;
 mod spoil;
 pub(super) mod views;
 mod walls;
+mod wording;
 
 use super::{Keymap, Look, Origin, Theme, Ui};
 use crate::core::View;

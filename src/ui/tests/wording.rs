@@ -1,0 +1,49 @@
+//! That the screens say what is, where two of them, or a key and what it does, could differ.
+
+use super::closeups;
+use super::journeys::{Desk, SIZE};
+use super::{console, views};
+use crate::core::{Closeup, Subject};
+use crate::ui::Ask;
+
+fn shows(desk: &mut Desk, text: &str) {
+    let screen = desk.draw();
+    assert!(screen.contains(text), "{text:?} is not on the screen:\n{screen}");
+}
+
+fn hides(desk: &mut Desk, text: &str) {
+    let screen = desk.draw();
+    assert!(!screen.contains(text), "{text:?} is on the screen:\n{screen}");
+}
+
+/// Opens the releases of a console, changed by `change`.
+fn releases(change: impl Fn(&mut crate::core::Releases)) -> Desk {
+    let mut desk = Desk::of(console(false), views::held(), (120, 40));
+    desk.press("D");
+    let Some(Closeup::Releases(mut releases)) = closeups::closeup(&desk.view, &Subject::Releases) else { panic!() };
+    change(&mut releases);
+    desk.ui.show_closeup(Subject::Releases, Some(Closeup::Releases(releases)), desk.now_ms, &desk.view);
+    desk
+}
+
+#[test]
+fn transactions_that_were_cut_are_not_added_to_customers() {
+    let mut desk = releases(|releases| {
+        (releases.rows[2].cut, releases.rows[2].forced_on) = (1, 1);
+    });
+    let screen = desk.draw();
+    let row = screen.lines().find(|row| row.contains("DONE, forced")).unwrap_or_else(|| panic!("{screen}"));
+    assert!(row.split_whitespace().any(|word| word == "1") && !row.split_whitespace().any(|word| word == "2"), "{row}");
+}
+
+#[test]
+fn so_few_releases_that_their_rate_is_none_are_counted() {
+    let few = |releases: &mut crate::core::Releases| {
+        let delivery = &mut releases.delivery;
+        (delivery.days, delivery.ended, delivery.rolled_back) = (30, 1, 0);
+        (delivery.ended_before, delivery.rolled_back_before) = (Some(30), Some(0));
+    };
+    let mut desk = releases(few);
+    shows(&mut desk, "1 done in 30 days   30 before");
+    hides(&mut desk, "0.0");
+}
