@@ -37,8 +37,11 @@ fn rows(scene: &Scene, width: u16) -> Vec<Row> {
     rows.push(Row::default());
     rows.push(heading("gates"));
     if scene.view.gates.is_empty() {
-        let text =
-            "  the plan of a release under way has none to ask: a wave bakes by time alone, or nothing is under way";
+        let text = if scene.has_two_versions() {
+            "  the plan has none: a wave bakes by time alone"
+        } else {
+            "  they are asked while a wave of a release bakes: no release is under way"
+        };
         rows.push(Row::from(scene.ink.role(Role::Dim, &scene.ink.fit(text, usize::from(width)))));
     }
     for gate in &scene.view.gates {

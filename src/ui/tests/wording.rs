@@ -47,3 +47,14 @@ fn so_few_releases_that_their_rate_is_none_are_counted() {
     shows(&mut desk, "1 done in 30 days   30 before");
     hides(&mut desk, "0.0");
 }
+
+#[test]
+fn a_plan_whose_gates_are_not_asked_now_is_not_said_to_have_none() {
+    let mut desk = Desk::new(views::idle());
+    desk.view.gates.clear();
+    desk.press("6");
+    shows(&mut desk, "they are asked while a wave of a release bakes: no release is under way");
+    desk.view = views::baking();
+    desk.view.gates.clear();
+    shows(&mut desk, "the plan has none: a wave bakes by time alone");
+}
