@@ -203,7 +203,7 @@ impl<'a> Draft<'a> {
         let old = &scope.frozen.old.version;
         let kinds =
             StreamKind::ALL.into_iter().filter(|kind| scope.plan.drain.policy(*kind) == StreamPolicy::Reconnect);
-        let kinds: Vec<&str> = kinds.map(StreamKind::as_str).collect();
+        let kinds: Vec<String> = kinds.map(StreamKind::many).collect();
         if !kinds.is_empty() {
             let text = format!("not waited for, but asked to reconnect when their pods end: {}", kinds.join(", "));
             self.fact("reconnect", text, Tone::Plain);

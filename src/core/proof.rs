@@ -246,7 +246,10 @@ fn pod_open(scope: &Scope<'_>, evidence: &Evidence, slot: Slot, pod: &PodView, f
             continue;
         }
         match evidence.peak(slot, name, kind, from) {
-            Some(peak) if peak > 0.0 => missing.push(format!("pod {name}: {peak:.0} {kind} open in the quiet time")),
+            Some(peak) if peak > 0.0 => {
+                let open = StreamKind::count([(kind, peak.ceil() as u64)]).concat();
+                missing.push(format!("pod {name}: {open} open in the quiet time"));
+            }
             Some(_) => {}
             None => missing.push(format!("pod {name}: no in-flight series of kind {kind}")),
         }

@@ -34,13 +34,13 @@ fn a_drain_that_is_not_proven_counts_in_words_what_is_open() {
     let (mut bed, desk) = with_sockets(5.0, "wait");
     bed.oldest = Some(252.0);
     bed.pass(5);
-    assert_eq!(bed.view(desk).drain.headline, "not proven: 5 streams, oldest 4m12s");
+    assert_eq!(bed.view(desk).drain.headline, "not proven: 5 sockets, oldest 4m12s");
     let advice = bed.view(desk).advice.text;
-    assert!(advice.starts_with("finish: not proven: 5 streams, oldest 4m12s ("), "{advice}");
+    assert!(advice.starts_with("finish: not proven: 5 sockets, oldest 4m12s ("), "{advice}");
     bed.ill.down = Some(Slot::A);
     bed.pass(2);
     let said = bed.view(desk).drain.headline;
-    let expected = "not proven: 5 streams, oldest 4m12s; pod shop-a-0: a scrape failed in the quiet time; and 1 more";
+    let expected = "not proven: 5 sockets, oldest 4m12s; pod shop-a-0: a scrape failed in the quiet time; and 1 more";
     assert_eq!(said, expected);
     assert_eq!(bed.replicas("shop-a"), 2);
 }
@@ -52,9 +52,9 @@ fn what_reconnects_keeps_no_slot_and_is_said() {
     assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("RetiringOld", 0));
     let drain = bed.view(desk).drain;
     assert!(drain.proven);
-    assert_eq!(drain.headline, "proven: 3 streams asked to reconnect, nothing else is open");
+    assert_eq!(drain.headline, "proven: 3 sockets asked to reconnect, nothing else is open");
     let facts = super::preview(&bed.desks[desk].state, bed.now, &Command::Finish).facts;
-    assert!(facts.iter().any(|f| f.text == "not waited for, but asked to reconnect when their pods end: ws"));
+    assert!(facts.iter().any(|f| f.text == "not waited for, but asked to reconnect when their pods end: sockets"));
     // One of the two pods ends as it should, the other has to be killed: only that one is cut.
     for (pod, code) in [("shop-a-0", 137), ("shop-a-1", 0)] {
         let ops = json!([
@@ -76,7 +76,7 @@ fn after_its_patience_a_drain_is_said_with_whose_it_is_and_nothing_is_cut() {
     let advice = bed.view(desk).advice;
     assert_eq!(
         advice.text,
-        "the old version does not drain since 30s: 5 streams (acme 5); wait, or force the drain, which cuts them"
+        "the old version does not drain since 30s: 5 sockets (acme 5); wait, or force the drain, which cuts them"
     );
     assert_eq!(advice.action, None, "whoever follows the advice line alone cuts nobody");
     assert_eq!((bed.phase().as_str(), bed.replicas("shop-a")), ("DrainingOld", 2));

@@ -225,28 +225,28 @@ impl StreamKind {
         }
     }
 
-    /// Returns the word a person reads for several of them; a WebSocket is a stream to him, too.
-    pub fn many(self) -> &'static str {
+    /// Returns the word a person reads for one of them.
+    pub fn one(self) -> &'static str {
         match self {
-            Self::Http => "requests",
-            Self::Stream | Self::Ws => "streams",
-            Self::Job => "jobs",
+            Self::Http => "request",
+            Self::Stream => "stream",
+            Self::Ws => "socket",
+            Self::Job => "job",
         }
     }
 
-    /// Counts open work in words, such as `2 requests` and `5 streams`; kinds without any are left out.
+    /// Returns the word a person reads for several of them.
+    pub fn many(self) -> String {
+        format!("{}s", self.one())
+    }
+
+    /// Counts open work in words, such as `2 requests` and `5 sockets`; kinds without any are left out.
     pub fn count(open: impl IntoIterator<Item = (Self, u64)>) -> Vec<String> {
-        let mut counts: Vec<(&str, u64)> = Vec::new();
-        for (kind, n) in open.into_iter().filter(|(_, n)| *n > 0) {
-            match counts.iter_mut().find(|(word, _)| *word == kind.many()) {
-                Some((_, sum)) => *sum += n,
-                None => counts.push((kind.many(), n)),
-            }
-        }
-        let words = |(word, n): (&str, u64)| {
-            if n == 1 { format!("1 {}", word.trim_end_matches('s')) } else { format!("{n} {word}") }
+        let words = |(kind, n): (Self, u64)| match n {
+            1 => format!("1 {}", kind.one()),
+            n => format!("{n} {}", kind.many()),
         };
-        counts.into_iter().map(words).collect()
+        open.into_iter().filter(|(_, n)| *n > 0).map(words).collect()
     }
 
     /// Reads a label value.

@@ -64,7 +64,7 @@ fn feet(scene: &Scene, width: u16, height: u16) -> Vec<Row> {
         feet.push(Row::from(headline(scene)));
     }
     if height >= 9 && !drain.by_kind.is_empty() {
-        let kinds = drain.by_kind.iter().map(|(kind, n)| format!("{} {}", kind.as_str(), num::count(*n)));
+        let kinds = drain.by_kind.iter().map(|(kind, n)| format!("{} {}", kind.many(), num::count(*n)));
         let pods = drain.pods.map(|(ready, of)| format!("   pods {ready}/{of}")).unwrap_or_default();
         feet.push(Row::from(scene.ink.text(&format!(" {}{pods}", kinds.collect::<Vec<_>>().join("  ")))));
     }

@@ -115,7 +115,7 @@ fn text(scene: &Scene, closeup: &DrainCloseup, width: u16) -> Vec<Row> {
             let asked = closeup.policies.iter().find(|(known, word)| known == kind && word != WAITED_FOR);
             let asked = asked.map(|(_, word)| format!(" ({word})")).unwrap_or_default();
             let count = count.map_or("not exported".to_owned(), |n| n.to_string());
-            format!("{} {count}{asked}", kind.as_str())
+            format!("{} {count}{asked}", kind.many())
         };
         let kinds: Vec<String> = drain.by_kind.iter().map(in_words).collect();
         rows.extend(labelled(scene, "kinds", &kinds.join(" · "), None, width));
@@ -132,10 +132,13 @@ fn text(scene: &Scene, closeup: &DrainCloseup, width: u16) -> Vec<Row> {
     rows
 }
 
-const CELL: usize = 7;
+/// Returns the columns of a kind: its word, or a number of four digits, behind a blank.
+fn cell(kind: StreamKind) -> usize {
+    kind.one().len().max(4) + 1
+}
 
 fn heading(scene: &Scene, width: u16) -> Row {
-    let kinds: String = StreamKind::ALL.iter().map(|kind| scene.ink.right(kind.as_str(), CELL)).collect();
+    let kinds: String = StreamKind::ALL.iter().map(|kind| scene.ink.right(kind.one(), cell(*kind))).collect();
     let text = format!(
         "  {} {} {}{kinds} {} {}",
         scene.ink.left("pod", name_width(width)),
@@ -148,7 +151,8 @@ fn heading(scene: &Scene, width: u16) -> Row {
 }
 
 fn name_width(width: u16) -> usize {
-    usize::from(width).saturating_sub(2 + 5 + 13 + 4 * CELL + 8 + 9).clamp(8, 50)
+    let kinds: usize = StreamKind::ALL.into_iter().map(cell).sum();
+    usize::from(width).saturating_sub(2 + 5 + 13 + kinds + 8 + 9).clamp(8, 50)
 }
 
 fn pods(scene: &Scene, closeup: &DrainCloseup, width: u16) -> Vec<Row> {
@@ -167,13 +171,13 @@ fn pod_row(scene: &Scene, pod: &PodRow, width: u16) -> Row {
         ink.maybe(state_role(&pod.state), &ink.left(&pod.state, 12)),
     ];
     let ended = pod.state == "ended";
-    for (_, count) in &pod.by_kind {
+    for (kind, count) in &pod.by_kind {
         let text = match count {
             Some(n) => n.to_string(),
             None if ended => num::NOTHING.to_owned(),
             None => num::UNKNOWN.to_owned(),
         };
-        pieces.push(ink.maybe(count.is_some_and(|n| n > 0).then_some(Role::Drain), &ink.right(&text, CELL)));
+        pieces.push(ink.maybe(count.is_some_and(|n| n > 0).then_some(Role::Drain), &ink.right(&text, cell(*kind))));
     }
     let oldest = if ended { num::NOTHING.to_owned() } else { num::oldest(pod.oldest) };
     let sample = pod.sample_age.map_or("never".to_owned(), |age| format!("{} ago", num::age(age)));

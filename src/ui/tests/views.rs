@@ -201,10 +201,10 @@ pub fn draining() -> View {
         eta: Some(70),
         patience: Some((600, 101)),
         in_use: false,
-        headline: "not proven: 2 stream, 13 ws open".to_owned(),
+        headline: "not proven: 2 streams, 13 sockets".to_owned(),
         missing: vec![
-            "13 ws are open".to_owned(),
-            "2 stream are open".to_owned(),
+            "13 sockets are open".to_owned(),
+            "2 streams are open".to_owned(),
             "job: no sample from trackx-7c9f since 40s".to_owned(),
         ],
         survivors: vec![("globex".to_owned(), 6), ("acme".to_owned(), 4), ("initech".to_owned(), 2)],

@@ -58,3 +58,13 @@ fn a_plan_whose_gates_are_not_asked_now_is_not_said_to_have_none() {
     desk.view.gates.clear();
     shows(&mut desk, "the plan has none: a wave bakes by time alone");
 }
+
+#[test]
+fn a_kind_of_open_work_has_one_word() {
+    let mut desk = Desk::of(console(false), views::draining(), (160, 45));
+    shows(&mut desk, "2 streams, 13 sockets");
+    shows(&mut desk, "requests 0  streams 2  sockets 13  jobs ?");
+    desk.press("d");
+    shows(&mut desk, "requests 0 · streams 2 · sockets 13");
+    shows(&mut desk, "request stream socket  job");
+}

@@ -18,10 +18,10 @@ use tokio::time::Instant;
 const WAITED: Duration = Duration::from_secs(8 * QUIET);
 
 /// What the screen has to say while the sockets are open.
-const OPEN: &str = "not proven: 5 streams, oldest ";
+const OPEN: &str = "not proven: 5 sockets, oldest ";
 
 /// What the screen has to say of sockets that nobody waits for.
-const ASKED: &str = "5 streams asked to reconnect";
+const ASKED: &str = "5 sockets asked to reconnect";
 
 /// Why the drain is forced.
 const REASON: &str = "these clients never close";
