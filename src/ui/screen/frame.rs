@@ -119,19 +119,21 @@ pub(in crate::ui) fn scroll(
     rows: &[Row],
     top: usize,
 ) -> Shown {
-    scroll_made(scene, buf, area, title, (rows.len(), &|i| rows[i].clone()), top)
+    scroll_made(scene, buf, area, title, None, (rows.len(), &|i| rows[i].clone()), top)
 }
 
-/// Draws so many rows in a box from row `top` on; only those in sight are made, and all of them while one is looked for.
+/// Draws so many rows in a box from row `top` on, below a heading that stays; only those in sight are made, and all of
+/// them while one is looked for.
 pub(in crate::ui) fn scroll_made(
     scene: &Scene,
     buf: &mut Buffer,
     area: Rect,
     title: Vec<Piece>,
+    heading: Option<Row>,
     (count, make): (usize, &dyn Fn(usize) -> Row),
     top: usize,
 ) -> Shown {
-    let inside = usize::from(area.height.saturating_sub(2));
+    let inside = usize::from(area.height.saturating_sub(2)).saturating_sub(usize::from(heading.is_some()));
     let top = top.min(count.saturating_sub(inside));
     let note = match count {
         0 => String::new(),
@@ -139,6 +141,13 @@ pub(in crate::ui) fn scroll_made(
         all => format!("{}-{} of {all}", top + 1, (top + inside).min(all)),
     };
     let inner = scene.ink.frame(buf, area, title, vec![scene.ink.role(Role::Dim, &note)]);
+    let inner = match &heading {
+        Some(heading) => {
+            put(buf, inner, 0, heading);
+            split(inner, 1).1
+        }
+        None => inner,
+    };
     let words = |row: &Row| row.spans.iter().map(|piece| piece.content.as_ref()).collect::<String>();
     let found = (0..count).filter(|i| scene.finds(&words(&make(*i))));
     let found: Vec<usize> = if scene.needle.is_some() { found.collect() } else { Vec::new() };

@@ -7,6 +7,7 @@ use crate::model::counted;
 use crate::ui::num;
 use crate::ui::paint::{Piece, Row};
 use crate::ui::panel::customers::{Columns, heading, line};
+use crate::ui::panel::footer;
 use crate::ui::panel::rings::{seen_on_new, want_and_now};
 use crate::ui::scene::{Scene, verdict_role};
 use crate::ui::theme::Role;
@@ -155,11 +156,8 @@ fn customers(scene: &Scene, buf: &mut Buffer, area: Rect, title: Vec<Piece>, rin
         return frame::scroll(scene, buf, area, title, &[nobody], top);
     }
     let columns = Columns::of(area.width.saturating_sub(2), true);
-    let row = |i: usize| match i.checked_sub(1) {
-        None => heading(scene, &columns),
-        Some(i) => line(scene, members[i], &columns),
-    };
-    frame::scroll_made(scene, buf, area, title, (1 + members.len(), &row), top)
+    let row = |i: usize| line(scene, members[i], &columns);
+    frame::scroll_made(scene, buf, area, title, Some(heading(scene, &columns)), (members.len(), &row), top)
 }
 
 #[cfg(test)]

@@ -68,3 +68,14 @@ fn a_kind_of_open_work_has_one_word() {
     shows(&mut desk, "requests 0 · streams 2 · sockets 13");
     shows(&mut desk, "request stream socket  job");
 }
+
+#[test]
+fn the_heading_of_a_rings_customers_stays_and_is_not_counted() {
+    let mut desk = Desk::of(console(false), views::held(), SIZE);
+    desk.press("i");
+    shows(&mut desk, " of 22 ");
+    desk.press("end");
+    shows(&mut desk, "-22 of 22 ");
+    shows(&mut desk, "customer ");
+    shows(&mut desk, "cust-033");
+}
