@@ -280,6 +280,12 @@ impl Ui {
             self.say(now_ms, text::WATCH_ONLY);
             return Vec::new();
         }
+        let is_act = action.spec().role == Role::Operate && action.spec().danger != Danger::Look;
+        if is_act && action != Action::Hold && !view.plans.is_empty() {
+            let key = self.look.keymap.label(Action::Open).unwrap_or_default();
+            self.say(now_ms, &format!("{}: {key} opens the marked one", text::CHOOSE));
+            return Vec::new();
+        }
         if self.frozen.is_some() && matches!(action.spec().danger, Danger::Forward | Danger::Risk) {
             let key = self.look.keymap.label(Action::Freeze).unwrap_or_default();
             self.say(now_ms, &format!("the view is frozen: {key} lets it move; then look again"));

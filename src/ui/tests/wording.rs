@@ -79,3 +79,24 @@ fn the_heading_of_a_rings_customers_stays_and_is_not_counted() {
     shows(&mut desk, "customer ");
     shows(&mut desk, "cust-033");
 }
+
+#[test]
+fn where_a_plan_is_to_be_chosen_no_text_speaks_of_the_command_line() {
+    let mut desk = Desk::new(super::choose::several());
+    let said = "there are several RolloutPlans: name one with --plan (billing, trackx)";
+    desk.view.header.why = said.to_owned();
+    for (_, why) in &mut desk.view.blocked {
+        *why = vec![crate::model::Refusal::new("plan.none", said)];
+    }
+    for keys in ["m", "space", "esc ?"] {
+        desk.press(keys);
+        hides(&mut desk, "name one");
+        shows(&mut desk, "choose a plan first");
+    }
+    desk.press("esc");
+    for action in ["R", "space n"] {
+        assert_eq!(desk.press(action), Vec::<Ask>::new());
+        shows(&mut desk, "choose a plan first: Enter opens the marked one");
+        assert_eq!(desk.ui.wanted_preview(), None, "{action}");
+    }
+}
