@@ -104,6 +104,7 @@ fn of(scene: &Scene, width: usize, wanted: impl Fn(Action) -> bool) -> Vec<Row> 
             Danger::Safe => "  (at once)",
             Danger::Back => "  (preview, y)",
             Danger::Forward => "  (preview, word)",
+            Danger::Risk if spec.action == Action::Force => "  (preview, the words of the cut, and a reason)",
             Danger::Risk => "  (preview, name and reason)",
         };
         for (i, text) in scene.ink.wrap(&format!("{}{level}", spec.doc), width.saturating_sub(18)).iter().enumerate() {

@@ -81,6 +81,15 @@ fn the_heading_of_a_rings_customers_stays_and_is_not_counted() {
 }
 
 #[test]
+fn help_names_what_the_dialog_of_a_forced_drain_wants() {
+    let mut desk = Desk::of(console(false), views::held(), (160, 60));
+    desk.press("?");
+    let screen = desk.draw();
+    let forced = screen.split("Scale a slot down").nth(1).unwrap_or_else(|| panic!("{screen}"));
+    assert!(forced[..400].contains("the words of the cut, and a reason"), "{screen}");
+}
+
+#[test]
 fn where_a_plan_is_to_be_chosen_no_text_speaks_of_the_command_line() {
     let mut desk = Desk::new(super::choose::several());
     let said = "there are several RolloutPlans: name one with --plan (billing, trackx)";
