@@ -381,10 +381,13 @@ impl Ui {
         }
     }
 
+    /// Sorts the customers another way; where they are not in sight, shows them as they are.
     fn sort(&mut self, now_ms: u64, view: &View) {
+        if self.places.is_customers() {
+            return self.places.customers.sort_next();
+        }
         let opened = self.places.look(Action::Customers, view);
         self.say_missing(now_ms, opened);
-        self.places.customers.sort_next();
     }
 
     fn widen(&mut self, now_ms: u64, view: &View) {

@@ -62,6 +62,8 @@ pub(super) struct CustomerList {
     input: Input,
     filter: Filter,
     is_typing: bool,
+    /// Whether a ring has set the filter, and no person.
+    by_ring: bool,
     sort: Sort,
     is_wide: bool,
     order: Vec<String>,
@@ -94,8 +96,14 @@ impl CustomerList {
         self.is_wide
     }
 
-    /// Begins to type the filter.
+    /// Tells whether a person has set the filter.
+    pub fn has_typed_filter(&self) -> bool {
+        !self.by_ring && !self.text().is_empty()
+    }
+
+    /// Begins to type another filter.
     pub fn begin_typing(&mut self) {
+        self.narrow(String::new());
         self.is_typing = true;
     }
 
@@ -107,8 +115,22 @@ impl CustomerList {
     /// Sets the filter as if it had been typed.
     pub fn narrow(&mut self, text: String) {
         self.input = Input::new(text);
+        self.by_ring = false;
         self.read();
         self.pick.clear();
+    }
+
+    /// Narrows the list to a ring, for as long as it is shown.
+    pub fn narrow_to_ring(&mut self, name: &str) {
+        self.narrow(format!("ring:{name}"));
+        self.by_ring = true;
+    }
+
+    /// Shows everybody again if it was a ring that narrowed the list.
+    pub fn forget_ring(&mut self) {
+        if self.by_ring {
+            self.narrow(String::new());
+        }
     }
 
     /// Sorts by the next thing, at once.

@@ -57,6 +57,11 @@ impl Places {
         self.screen == Screen::Main
     }
 
+    /// Tells whether the list of customers is shown.
+    pub fn is_customers(&self) -> bool {
+        self.screen == Screen::Customers
+    }
+
     /// Tells whether the preflight is shown.
     pub fn is_preflight(&self) -> bool {
         self.screen == Screen::Preflight
@@ -106,6 +111,9 @@ impl Places {
             Action::Help => Screen::Help,
             _ => return Ok(()),
         };
+        if screen == Screen::Customers && self.screen != screen {
+            self.customers.forget_ring();
+        }
         self.open(screen);
         Ok(())
     }
@@ -133,11 +141,19 @@ impl Places {
                 if view.rings.iter().any(|ring| ring.name == name && ring.unlisted) {
                     return Err("the unlisted are everybody who is in no customer list");
                 }
-                self.customers.narrow(format!("ring:{name}"));
+                self.customers.narrow_to_ring(&name);
                 self.open(Screen::Customers);
                 Ok(())
             }
-            Screen::Releases => Err("the journal of the release under way is the audit"),
+            Screen::Releases => {
+                let names = self.release_names();
+                let name = names.get(self.releases.index(&names)).ok_or("no release has been made yet")?;
+                if *name != view.header.release {
+                    return Err("its journal is in its object: kubectl get release NAME -o yaml");
+                }
+                self.open(Screen::Audit);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -149,8 +165,13 @@ impl Places {
             self.focus = None;
             return false;
         }
-        if self.screen == Screen::Customers && self.customers.pick.key().is_some() {
-            // The rows move again.
+        if self.screen == Screen::Customers {
+            if self.customers.has_typed_filter() {
+                self.customers.narrow(String::new());
+                return true;
+            }
+            // What a ring has set goes with its screen, and the rows move again.
+            self.customers.forget_ring();
             self.customers.pick.clear();
         }
         self.screen = self.trail.pop().unwrap_or_default();

@@ -24,11 +24,26 @@ pub(in crate::ui) fn way_out(scene: &Scene, width: u16) -> Row {
 ///
 /// The way back and help come last where they are among them, and are never what has no room.
 pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: Option<(&str, Role)>) -> Row {
+    keys_with(scene, width, actions, None, said)
+}
+
+/// Writes the same with another word for what one of the actions does on this screen.
+pub(in crate::ui) fn keys_with(
+    scene: &Scene,
+    width: u16,
+    actions: &[Action],
+    here: Option<(Action, &'static str)>,
+    said: Option<(&str, Role)>,
+) -> Row {
     if let Some((said, role)) = said {
         let sign = scene.ink.glyph(role);
         return Row::from(scene.ink.role(role, &format!(" {sign} {said}")));
     }
-    let cells = |action: Action| scene.key(action).len() + 1 + action.spec().title.len() + 2;
+    let title = |action: Action| match here {
+        Some((other, title)) if other == action => title,
+        _ => action.spec().title,
+    };
+    let cells = |action: Action| scene.key(action).len() + 1 + title(action).len() + 2;
     let kept = [Action::Back, Action::Help].into_iter().filter(|action| actions.contains(action));
     let others = actions.iter().copied().filter(|action| !matches!(action, Action::Back | Action::Help));
     // A row begins with a blank, and of the two at its end one may be cut off.
@@ -42,7 +57,7 @@ pub(in crate::ui) fn keys(scene: &Scene, width: u16, actions: &[Action], said: O
         }
         room = room.saturating_sub(if is_kept { 0 } else { cells(action) });
         pieces.push(scene.ink.bold(&key));
-        pieces.push(scene.ink.role(Role::Dim, &format!(" {}  ", action.spec().title)));
+        pieces.push(scene.ink.role(Role::Dim, &format!(" {}  ", title(action))));
     }
     Row::from(pieces)
 }

@@ -11,16 +11,8 @@ use crate::ui::theme::Role;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-const KEYS: &[Action] = &[
-    Action::Hold,
-    Action::Menu,
-    Action::Rollback,
-    Action::Finish,
-    Action::Graphs,
-    Action::Back,
-    Action::Help,
-    Action::Quit,
-];
+const KEYS: &[Action] =
+    &[Action::Hold, Action::Menu, Action::Rollback, Action::Finish, Action::Back, Action::Help, Action::Quit];
 
 /// What the drain does about most kinds of open work, and so is not said of each.
 const WAITED_FOR: &str = "waited for";

@@ -9,16 +9,8 @@ use crate::ui::scene::Scene;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-const KEYS: &[Action] = &[
-    Action::Hold,
-    Action::Menu,
-    Action::Rollback,
-    Action::NextPanel,
-    Action::Graphs,
-    Action::Back,
-    Action::Help,
-    Action::Quit,
-];
+const KEYS: &[Action] =
+    &[Action::Hold, Action::Menu, Action::Rollback, Action::NextPanel, Action::Back, Action::Help, Action::Quit];
 
 /// From this width on, three graphs stand side by side.
 const THREE: u16 = 120;

@@ -19,8 +19,8 @@ const KEYS: &[Action] = &[
     Action::Hold,
     Action::Menu,
     Action::Rollback,
-    Action::Open,
     Action::NextPanel,
+    Action::Open,
     Action::Back,
     Action::Help,
     Action::Quit,
@@ -36,7 +36,8 @@ pub(in crate::ui) fn draw(
     closeup: Option<&RingCloseup>,
     top: usize,
 ) -> Shown {
-    let body = frame::around(scene, buf, area, said, KEYS, Vec::new());
+    let keys = footer::keys_with(scene, area.width, KEYS, Some((Action::NextPanel, "next ring")), said.text);
+    let body = frame::around_with(scene, buf, area, said, keys, Vec::new());
     let row = scene.view.rings.iter().find(|ring| ring.name == name);
     let (Some(row), Some(closeup)) = (row, closeup) else {
         let text = format!(" there is no ring {name} in this plan");

@@ -81,6 +81,79 @@ fn the_heading_of_a_rings_customers_stays_and_is_not_counted() {
 }
 
 #[test]
+fn the_footer_names_no_key_that_does_nothing_and_the_way_to_the_next_ring() {
+    for keys in ["d", "g"] {
+        let mut desk = Desk::new(views::held());
+        desk.press(keys);
+        hides(&mut desk, "g graphs");
+    }
+    let mut desk = Desk::new(views::held());
+    desk.press("i");
+    shows(&mut desk, "Tab next ring");
+    desk.press("tab");
+    shows(&mut desk, "ring main");
+}
+
+#[test]
+fn enter_on_the_release_under_way_opens_its_journal_and_says_where_that_of_another_is() {
+    let mut desk = Desk::of(console(false), views::held(), (120, 40));
+    desk.press("D");
+    let Some(Closeup::Releases(releases)) = closeups::closeup(&desk.view, &Subject::Releases) else { panic!() };
+    let at = |name: &str| releases.rows.iter().position(|row| row.name == name);
+    let under_way = at(&desk.view.header.release).unwrap();
+    let other = releases.rows.iter().position(|row| row.name != desk.view.header.release).unwrap();
+    let go = |desk: &mut Desk, to: usize| {
+        desk.press("home");
+        (0..to).for_each(|_| drop(desk.press("down")));
+    };
+    go(&mut desk, other);
+    desk.press("enter");
+    shows(&mut desk, "its journal is in its object: kubectl get release NAME -o yaml");
+    go(&mut desk, under_way);
+    desk.press("enter");
+    shows(&mut desk, "chain ok");
+}
+
+#[test]
+fn escape_clears_a_filter_before_it_goes_back_and_one_that_a_ring_set_with_it() {
+    let mut desk = Desk::of(console(false), views::held(), (120, 40));
+    desk.press("i enter");
+    shows(&mut desk, "filter: \"ring:early\"");
+    desk.press("esc");
+    shows(&mut desk, "ring early");
+    desk.press("c");
+    shows(&mut desk, "customers 60 of 60");
+    desk.press("m i enter m c");
+    shows(&mut desk, "customers 60 of 60");
+
+    desk.press("/");
+    desk.text("globex");
+    desk.press("enter");
+    shows(&mut desk, "customers 1 of 60");
+    desk.press("/");
+    desk.text("ring:pilot");
+    desk.press("enter");
+    shows(&mut desk, "filter: \"ring:pilot\"");
+    desk.press("esc");
+    shows(&mut desk, "customers 60 of 60");
+    desk.press("esc");
+    shows(&mut desk, "1 rings");
+}
+
+#[test]
+fn the_sort_key_sorts_only_what_is_in_sight() {
+    for keys in ["d", "g", "p"] {
+        let mut desk = Desk::of(console(false), views::held(), (120, 40));
+        desk.press(keys);
+        desk.press("s");
+        shows(&mut desk, "customers 60 of 60");
+        shows(&mut desk, "sort ring");
+        desk.press("s");
+        shows(&mut desk, "sort err");
+    }
+}
+
+#[test]
 fn help_names_what_the_dialog_of_a_forced_drain_wants() {
     let mut desk = Desk::of(console(false), views::held(), (160, 60));
     desk.press("?");
