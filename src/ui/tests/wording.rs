@@ -22,14 +22,14 @@ fn releases(change: impl Fn(&mut crate::core::Releases)) -> Desk {
     desk.press("D");
     let Some(Closeup::Releases(mut releases)) = closeups::closeup(&desk.view, &Subject::Releases) else { panic!() };
     change(&mut releases);
-    desk.ui.show_closeup(Subject::Releases, Some(Closeup::Releases(releases)), desk.now_ms, &desk.view);
+    desk.ui.show_closeup(Subject::Releases, Some(Closeup::Releases(releases)), desk.now_ms);
     desk
 }
 
 #[test]
 fn transactions_that_were_cut_are_not_added_to_customers() {
     let mut desk = releases(|releases| {
-        (releases.rows[2].cut, releases.rows[2].forced_on) = (1, 1);
+        (releases.rows[2].cut, releases.rows[2].forced_on) = (1, Some(1));
     });
     let screen = desk.draw();
     let row = screen.lines().find(|row| row.contains("DONE, forced")).unwrap_or_else(|| panic!("{screen}"));
