@@ -164,7 +164,7 @@ impl Confirming {
                 body.extend(refusal_rows(scene, &refusal.text, room));
             }
         }
-        if !preview.movers.is_empty() {
+        if !preview.movers.is_empty() && preview.refusals.is_empty() {
             return draw_window(scene, buf, area, role, &title, &body, &tail);
         }
         let body = Body { rows: &body, top: &mut self.top, kept: 0..0, moves: [Action::PageUp, Action::PageDown] };
@@ -177,8 +177,9 @@ impl Confirming {
             return None;
         }
         match action {
-            Some(Action::PageDown) => Some(self.page + 1),
-            Some(Action::PageUp) => Some(self.page.saturating_sub(1)),
+            // Where an act is refused, these keys show the rest of the reasons.
+            Some(Action::PageDown) if self.may_run() => Some(self.page + 1),
+            Some(Action::PageUp) if self.may_run() => Some(self.page.saturating_sub(1)),
             _ if !self.types() && press.chord.typed() == Some(LIST) => Some(usize::from(self.page == 0)),
             _ => None,
         }

@@ -58,5 +58,5 @@ fn however_small_the_terminal_is_it_says_the_state_and_that_the_picture_is_old()
     }
     let mut desk = Desk::of(console(false), views::held(), (59, 15));
     desk.view.header.stale = vec!["kube silent".to_owned()];
-    assert!(desk.draw().contains("STALE: kube silent. No forward acts; H and R still work."));
+    assert!(desk.draw().contains("STALE: kube silent. r asks again. H and R work."));
 }
