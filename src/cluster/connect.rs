@@ -155,8 +155,8 @@ impl ConnectError {
         match self {
             Self::NoKubeconfig { .. } => target.kubeconfig.is_some(),
             Self::NoContext { known, .. } => !known.is_empty(),
-            Self::Unusable { .. } | Self::NoContexts | Self::NoCommand { .. } => true,
-            Self::Endless { .. } | Self::Client { .. } => false,
+            Self::Unusable { .. } | Self::NoCommand { .. } => true,
+            Self::NoContexts | Self::Endless { .. } | Self::Client { .. } => false,
         }
     }
 }

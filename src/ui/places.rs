@@ -1,7 +1,8 @@
 //! Where the person is: which screen, what is selected on each, and how one leads to another.
 
+mod take;
+
 use super::chord::Chord;
-use super::export::{self, Export};
 use super::kiosk::{self, Kiosk};
 use super::list::CustomerList;
 use super::no_data::{self, Cover};
@@ -302,40 +303,6 @@ impl Places {
             (true, false) => ", from the end again",
         };
         format!("match {} of {} for \"{}\"{around}", hit.number, self.search.count(), self.search.text())
-    }
-
-    /// Returns the list on this screen as files; tells why there is none.
-    pub fn export(&self, view: &View) -> Result<Export, &'static str> {
-        let unread = "the list is being read: try again in a moment";
-        match &self.screen {
-            // A list that is not known is no list of nobody.
-            Screen::Main | Screen::Customers if view.customers.is_empty() => Err("no customers are known here yet"),
-            Screen::Main | Screen::Customers => Ok(export::customers(view, &self.customers.rows(view))),
-            Screen::Audit => Ok(export::audit(view, self.audit_closeup().ok_or(unread)?)),
-            Screen::Releases => Ok(export::releases(view, self.releases_closeup().ok_or(unread)?)),
-            _ => Err("there is nothing to export here: customers, the journal and releases can be"),
-        }
-    }
-
-    /// Returns what would be copied here: what it is, and the text.
-    pub fn copyable(&self, view: &View) -> Option<(&'static str, String)> {
-        match &self.screen {
-            Screen::Main => Some(("the advice", view.advice.text.clone())),
-            Screen::Customers => Some(("the customer's id", self.customers.selected(view)?.id.clone())),
-            Screen::Customer(id) => Some(("the customer's id", id.clone())),
-            Screen::Ring(name) => Some(("the ring's name", name.clone())),
-            Screen::Preflight => Some(("the findings", preflight::as_text(view))),
-            Screen::Audit => {
-                let lines = audit::lines(self.audit_closeup()?, &view.notices);
-                Some(("the record", lines.get(self.audit.index(&self.audit_keys(view)))?.text()))
-            }
-            Screen::Releases => {
-                let names = self.release_names();
-                Some(("the release's name", names.get(self.releases.index(&names))?.clone()))
-            }
-            Screen::Drain => Some(("what is missing for the proof", view.drain.missing.join("\n"))),
-            Screen::Graphs(_) | Screen::Plan | Screen::Help => None,
-        }
     }
 
     /// Returns the panel the keyboard points at.
