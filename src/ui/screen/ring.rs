@@ -122,7 +122,7 @@ fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool, (rows, columns): (usi
             // Where a row breaks, as much of it may stay empty as a name takes.
             let longest = wave.customers.iter().take(rows * columns).map(|name| name.width() + 2).max().unwrap_or(0);
             let room = (rows * columns).saturating_sub(head + rows.saturating_sub(1) * longest);
-            format!("{n} customers: {}", that_fit(&wave.customers, room))
+            format!("{n} customers{}", that_fit(&wave.customers, room))
         }
     };
     let role = match wave.state.as_str() {
@@ -134,15 +134,16 @@ fn in_words(scene: &Scene, wave: &WaveRow, unlisted: bool, (rows, columns): (usi
     (format!("{head}{who}"), role)
 }
 
-/// Joins the names that have room, and counts those that have none.
+/// Writes the names that have room behind a colon, and counts those that have none; nothing where not even one has.
 fn that_fit(names: &[String], room: usize) -> String {
     let more = |left: usize| if left == 0 { String::new() } else { format!(" and {left} more") };
     let mut text = String::new();
     for (i, name) in names.iter().enumerate() {
-        let comma = if i == 0 { "" } else { ", " };
+        let comma = if i == 0 { ": " } else { ", " };
         let rest = more(names.len() - i - 1);
-        if i > 0 && text.width() + comma.len() + name.width() + rest.len() > room {
-            return text + &more(names.len() - i);
+        // The colon was counted with what stands before it.
+        if text.width() + comma.len() + name.width() + rest.len() > room + 2 {
+            return if i == 0 { text } else { text + &more(names.len() - i) };
         }
         text.push_str(comma);
         text.push_str(name);
@@ -168,10 +169,10 @@ mod tests {
     #[test]
     fn names_that_have_no_room_are_counted() {
         let names: Vec<String> = (0..10_000).map(|n| format!("cust-{n:05}")).collect();
-        assert_eq!(that_fit(&names[..3], 60), "cust-00000, cust-00001, cust-00002");
-        assert_eq!(that_fit(&names[..3], 33), "cust-00000, cust-00001 and 1 more");
-        assert_eq!(that_fit(&names[..1], 3), "cust-00000");
+        assert_eq!(that_fit(&names[..3], 60), ": cust-00000, cust-00001, cust-00002");
+        assert_eq!(that_fit(&names[..3], 33), ": cust-00000, cust-00001 and 1 more");
+        assert_eq!(that_fit(&names[..1], 3), "");
         let text = that_fit(&names, 120);
-        assert!(text.ends_with(" and 9991 more") && text.len() <= 120, "{text}");
+        assert!(text.ends_with(" and 9991 more") && text.len() <= 122, "{text}");
     }
 }
