@@ -335,7 +335,7 @@ pub struct DrainRow {
     pub patience: Option<(u64, u64)>,
     /// Ready and wanted pods of the slot.
     pub pods: Option<(u32, u32)>,
-    /// Customers with the most open work there: id and count.
+    /// Customers with the most open work there: id and count; none also while it is not known whose it is.
     pub survivors: Vec<(String, u64)>,
 }
 
