@@ -14,8 +14,16 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rules that may say no only because this console has just opened and has seen too few samples.
-const EARLY: &[&str] =
-    &["guard.mode", "guard.unread", "guard.stale", "guard.gate", "guard.ready", "survey.", "metrics."];
+const EARLY: &[&str] = &[
+    "guard.mode",
+    "guard.unread",
+    "guard.unreached",
+    "guard.stale",
+    "guard.gate",
+    "guard.ready",
+    "survey.",
+    "metrics.",
+];
 
 /// What the way back is planned from: whether the old version has its pods, and whether anybody is on the new one.
 const WAY_BACK: [ResourceKind; 3] = [ResourceKind::HTTPRoute, ResourceKind::Deployment, ResourceKind::EndpointSlice];
@@ -248,15 +256,17 @@ fn facts(preview: &Preview) -> String {
     preview.facts.iter().map(line).collect()
 }
 
-/// Names every refusal; the exit code is the first one's.
+/// Names every refusal; the exit code is the first one's, unless the cluster is away: the others follow from that.
 fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<String> = refusals.iter().map(|refusal| format!("refused: {refusal}")).collect();
-    Failure::new(refusals.first().map_or(Code::Refused, code_of), lines.join("\n"))
+    let away = refusals.iter().find(|refusal| refusal.rule == "guard.unreached");
+    Failure::new(away.or(refusals.first()).map_or(Code::Refused, code_of), lines.join("\n"))
 }
 
 fn code_of(refusal: &Refusal) -> Code {
     match refusal.rule.as_str() {
         rule if rule.contains("driver") => Code::NotDriver,
+        "guard.unreached" => Code::Unreachable,
         rule if rule.contains("stale") || rule.contains("unread") => Code::Unknown,
         rule if rule.contains("hold") || rule.contains("blocked") => Code::Held,
         rule if rule.contains("gate") => Code::GateFailed,

@@ -44,13 +44,12 @@ pub fn driver(state: &State, now: Timestamp) -> Option<Refusal> {
     Some(Refusal::new("guard.driver", format!("driven by {holder}, seen {age} s ago: take over first")))
 }
 
-/// What has to be read before anybody can say that there is no plan or no release.
-const NEEDED: [ResourceKind; 2] = [ResourceKind::RolloutPlan, ResourceKind::Release];
-
-/// Refuses to act on what was never read; what is not read is not absent.
+/// Refuses to act on what was never read, because the API server does not let it be or has never answered; what is not
+/// read is not absent.
 pub fn unread(state: &State) -> Option<Refusal> {
-    let kind = NEEDED.into_iter().find(|kind| !state.world.source(*kind).listed)?;
-    Some(Refusal::new("guard.unread", format!("{} has not been read yet{}", kind.name(), why_failed(state, kind))))
+    let kind = state.world.unread().next()?;
+    let rule = if state.world.has_answered() { "guard.unread" } else { "guard.unreached" };
+    Some(Refusal::new(rule, format!("{} has not been read yet{}", kind.name(), why_failed(state, kind))))
 }
 
 /// Refuses forward acts on an old picture of the cluster.

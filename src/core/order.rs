@@ -359,7 +359,7 @@ fn begin_hold(state: &mut State, now: Timestamp, effects: &mut Vec<Effect>) {
     let Some((by, reason)) = state.holding.take() else { return };
     state.hold = HoldTask::begin(state, now, by, reason, effects);
     if state.hold.is_none() {
-        hold_ended(state, now, Err("no release is under way: there is nothing to hold".into()));
+        hold_ended(state, now, Err("no release is under way".into()));
     }
 }
 

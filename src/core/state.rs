@@ -209,9 +209,7 @@ impl State {
         let glass = "`pilothouse rollback --break-glass` sends everybody back by what the routes say";
         let Some(active) = self.active_name() else {
             return match self.plan_name() {
-                Some(name) if self.world.plan_names().contains(&name.as_str()) => {
-                    "no release is under way: start one".to_owned()
-                }
+                Some(name) if self.world.plan_names().contains(&name.as_str()) => "no release is under way".to_owned(),
                 _ => super::preflight::no_plan(self).text,
             };
         };
@@ -223,7 +221,7 @@ impl State {
                 let why = self.plan_findings.first().map_or("", |finding| finding.text.as_str());
                 format!("the frozen plan of Release {active} cannot be read ({why}): {glass}")
             }
-            _ => "no release is under way: start one".to_owned(),
+            _ => "no release is under way".to_owned(),
         }
     }
 

@@ -232,6 +232,17 @@ impl World {
         self.sources.get(&kind).cloned().unwrap_or_default()
     }
 
+    /// Names what is still to be read of plans and releases.
+    pub fn unread(&self) -> impl Iterator<Item = ResourceKind> + '_ {
+        let needed = [ResourceKind::RolloutPlan, ResourceKind::Release];
+        needed.into_iter().filter(|kind| !self.source(*kind).listed)
+    }
+
+    /// Tells whether plans and releases have been read: before, nobody knows whether a release is under way.
+    pub fn is_read(&self) -> bool {
+        self.unread().next().is_none()
+    }
+
     /// Tells whether the API server has ever answered, if only with a refusal.
     pub fn has_answered(&self) -> bool {
         self.has_answered

@@ -32,8 +32,8 @@ fn a_stop_gives_the_terminal_back_and_going_on_draws_the_picture_again() {
     terminal.assert_restored();
 }
 
-#[test]
-fn after_a_stop_without_warning_the_line_is_raw_again() {
+/// Stops the program without a chance to leave, as its parent shell may, and lets it go on.
+fn stopped_without_warning() -> Terminal {
     let mut terminal = demo(SMALL);
     terminal.wait_for("STANDBY", SOON);
     terminal.signal("STOP");
@@ -41,6 +41,12 @@ fn after_a_stop_without_warning_the_line_is_raw_again() {
     wait_until(&terminal, false);
     terminal.signal("CONT");
     wait_until(&terminal, true);
+    terminal
+}
+
+#[test]
+fn after_a_stop_without_warning_the_line_is_raw_again() {
+    let mut terminal = stopped_without_warning();
     // On a cooked line this key would wait for Enter.
     terminal.type_text("q");
     assert_eq!(terminal.exit_code(), 0);
@@ -64,13 +70,7 @@ fn the_terminals_answer_is_measured_and_is_no_key() {
 /// What the program found is not what it set itself: a stop without warning must not lose where last words go.
 #[test]
 fn after_a_stop_without_warning_the_last_words_still_reach_the_terminal() {
-    let mut terminal = demo(SMALL);
-    terminal.wait_for("STANDBY", SOON);
-    terminal.signal("STOP");
-    terminal.cook();
-    wait_until(&terminal, false);
-    terminal.signal("CONT");
-    wait_until(&terminal, true);
+    let mut terminal = stopped_without_warning();
     terminal.signal("TERM");
     assert_eq!(terminal.exit_code(), 17);
     terminal.wait_for("ended by a signal", SOON);

@@ -72,6 +72,17 @@ async fn what_was_not_read_is_waited_for_and_never_called_absent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cluster_that_never_answers_is_said_to_be_away_and_its_code_is_of_its_own() {
+    let mut shell = Shell::open(&short());
+    shell.demo.sim().faults().disturb("", "", Disturbance::RequestLost, u32::MAX);
+    for command in [Command::Hold { reason: "stop".into() }, next()] {
+        let failed = shell.run(command, "early").await.unwrap_err();
+        assert_eq!(failed.code, Code::Unreachable, "{failed}");
+        assert!(failed.text.contains("has not been read yet") && !failed.text.contains("no release"), "{failed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plan_that_is_not_there_is_named_where_a_release_is_looked_for() {
     let mut shell = Shell::open(&crate::stage::shipped("two-plans"));
     let failed = shell.run(Command::Hold { reason: "stop".into() }, "").await.unwrap_err();

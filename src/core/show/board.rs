@@ -71,7 +71,7 @@ pub fn customers(state: &State, now: Timestamp) -> Vec<CustomerRow> {
 
 /// Tells whether it is known who is in which ring: a release under way has frozen that, a plan alone says who would be.
 fn is_known(state: &State) -> bool {
-    state.plan.is_some() && super::head::is_read(state)
+    state.plan.is_some() && state.world.is_read()
 }
 
 fn ring_row(

@@ -5,9 +5,6 @@ use crate::core::world::ReleaseRead;
 use crate::core::{FreshRow, Header, Mode, State, Tone, Verdict, guard};
 use crate::model::{Phase, ResourceKind, Slot, Timestamp};
 
-/// What has to be read before anything can be said about a release.
-const NEEDED: [ResourceKind; 2] = [ResourceKind::RolloutPlan, ResourceKind::Release];
-
 /// Computes the header.
 pub fn header(state: &State, now: Timestamp) -> Header {
     let mut header = Header {
@@ -32,21 +29,15 @@ pub fn header(state: &State, now: Timestamp) -> Header {
         .map(|at| state.server_now(at));
     match state.scope() {
         Some(scope) => under_way(state, now, &scope, &mut header),
-        None if !is_read(state) => unread(state, &mut header),
+        None if !state.world.is_read() => unread(state, &mut header),
         None if state.plan.is_none() => without_plan(state, &mut header),
         None => idle(state, &mut header),
     }
     header
 }
 
-/// Tells whether plans and releases have been read: before, nobody knows whether a release is under way.
-pub fn is_read(state: &State) -> bool {
-    NEEDED.into_iter().all(|kind| state.world.source(kind).listed)
-}
-
 fn unread(state: &State, header: &mut Header) {
-    let missing = NEEDED.map(|kind| state.world.source(kind)).into_iter().filter(|source| !source.listed);
-    let failed = missing.filter_map(|source| source.failed).next();
+    let failed = state.world.unread().find_map(|kind| state.world.source(kind).failed);
     let word = match &failed {
         Some(_) if !state.world.has_answered() => Header::NO_CLUSTER,
         _ => Header::CONNECTING,

@@ -59,7 +59,7 @@ pub fn goes_back(status: &ReleaseStatus) -> bool {
 fn exposure(state: &State) -> Exposure {
     let of = Some(state.placed.customers.len());
     let scope = state.scope();
-    if scope.is_none() && (state.plan.is_none() || !head::is_read(state)) {
+    if scope.is_none() && (state.plan.is_none() || !state.world.is_read()) {
         return Exposure::default();
     }
     let seen = observed::observed(state, scope.as_ref(), Who::Everybody);

@@ -27,7 +27,7 @@ pub fn left_side(scope: &Scope<'_>) -> Option<Side> {
 pub fn drain(state: &State, now: Timestamp) -> DrainRow {
     let at = state.server_now(now);
     let Some(scope) = state.scope() else {
-        return if super::head::is_read(state) { standing(state, serving(state)) } else { DrainRow::default() };
+        return if state.world.is_read() { standing(state, serving(state)) } else { DrainRow::default() };
     };
     let Some(side) = left_side(&scope) else { return standing(state, Some(scope.slot(Side::Old))) };
     let slot = scope.slot(side);
