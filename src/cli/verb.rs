@@ -178,14 +178,19 @@ async fn taken_over(
     if !preview.refusals.is_empty() {
         return Err(refused(&preview.refusals));
     }
-    let moves =
-        |preview: &Preview| preview.facts.iter().find(|fact| fact.label == "moves").map(|fact| fact.text.clone());
-    if preview.title != before.title || moves(&preview) != moves(before) {
+    if !is_as_confirmed(before, &preview) {
         let why =
             "driving was taken over, and meanwhile what would move has changed: look again, then give the order again";
         return Err(Failure::new(Code::Refused, why));
     }
     Ok(preview)
+}
+
+/// Tells whether the same would be done to the same customers; the driver, and so the mark, is another in any case.
+fn is_as_confirmed(before: &Preview, now: &Preview) -> bool {
+    let moves =
+        |preview: &Preview| preview.facts.iter().find(|fact| fact.label == "moves").map(|fact| fact.text.clone());
+    before.title == now.title && moves(before) == moves(now)
 }
 
 async fn confirm(
@@ -271,5 +276,32 @@ fn code_of(refusal: &Refusal) -> Code {
         rule if rule.contains("hold") || rule.contains("blocked") => Code::Held,
         rule if rule.contains("gate") => Code::GateFailed,
         _ => Code::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{Action, Tone};
+
+    fn preview(title: &str, moves: &str, mark: &str) -> Preview {
+        let fact = |label: &str, text: &str| Fact { label: label.into(), text: text.into(), tone: Tone::Plain };
+        Preview {
+            action: Action::Next,
+            title: title.into(),
+            facts: vec![fact("gates", mark), fact("moves", moves)],
+            movers: Vec::new(),
+            confirm: Confirm::Yes,
+            refusals: Vec::new(),
+            mark: mark.into(),
+        }
+    }
+
+    #[test]
+    fn what_was_confirmed_before_driving_was_taken_over_is_only_the_same_for_the_same_customers() {
+        let before = preview("Move early 1/3?", "2 customers: acme, globex", "m1");
+        assert!(is_as_confirmed(&before, &preview("Move early 1/3?", "2 customers: acme, globex", "m2")));
+        assert!(!is_as_confirmed(&before, &preview("Move early 2/3?", "2 customers: acme, globex", "m1")));
+        assert!(!is_as_confirmed(&before, &preview("Move early 1/3?", "2 customers: acme, hooli", "m1")));
     }
 }
